@@ -1,0 +1,44 @@
+//! The asking side, for commands.
+
+use super::api::{Answer, Command, LONGEST_ANSWER, Outcome, Request, VERSION};
+use crate::pool::snapshot::InstanceStatus;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long an agent may take for each part of its answer. It answers between two requests, so more means that it
+/// hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the agent behind `socket` how it is doing.
+///
+/// # Errors
+/// When the agent cannot be reached, hangs or does not understand; the text follows a name of the instance.
+pub fn status(socket: &Path) -> Result<InstanceStatus, String> {
+    let answer = exchange(socket, Command::Status).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            format!("did not answer within {} s", PATIENCE.as_secs())
+        }
+        _ => format!("cannot be asked: {error}"),
+    })?;
+    match serde_json::from_slice(&answer) {
+        Ok(Answer { outcome: Outcome::Status(status), .. }) => Ok(status),
+        Ok(Answer { outcome: Outcome::Error(reason), .. }) => Err(format!("refused: {reason}")),
+        Err(error) => Err(format!(
+            "gave an answer that is not understood ({error}); use the passenger command of the version that runs"
+        )),
+    }
+}
+
+fn exchange(socket: &Path, command: Command) -> io::Result<Vec<u8>> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_vec(&Request { version: VERSION, command: command.name().to_owned() })?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST_ANSWER as u64).read_to_end(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,4 @@
+//! What is run, and with what.
+
+pub mod detect;
+pub mod runtime;

@@ -1,0 +1,142 @@
+//! The status of an instance, for people.
+
+use crate::pool::snapshot::{GroupStatus, InstanceStatus, WorkerStatus};
+use std::fmt::Write;
+
+const COLUMNS: [&str; 6] = ["PID", "STATE", "SESSIONS", "HANDLED", "UPTIME", "MEMORY"];
+
+/// Several lines, the last one ended.
+pub(super) fn render(status: &InstanceStatus) -> String {
+    let workers: usize = status.groups.iter().map(|group| group.workers.len()).sum();
+    let mut text = format!(
+        "Phusion Passenger(R) {}, pid {}, {}, up {}\nListening on {}; {workers} of at most {} workers\n",
+        status.version,
+        status.pid,
+        status.environment,
+        duration(status.uptime_seconds),
+        status.addresses.join(", "),
+        status.max_pool_size,
+    );
+    for group in &status.groups {
+        render_group(&mut text, group);
+    }
+    text
+}
+
+// Writing to a string cannot fail.
+fn render_group(text: &mut String, group: &GroupStatus) {
+    let _ = write!(text, "\n{} ({}, {}) in {}\n", group.name, group.kind, group.environment, group.app_root.display());
+    let max = if group.queue_max == 0 { "unlimited".to_owned() } else { group.queue_max.to_string() };
+    let _ = write!(text, "  {}; requests waiting: {} (limit {max})", group.state, group.queue_size);
+    if group.spawning > 0 {
+        let _ = write!(text, "; workers starting: {}", group.spawning);
+    }
+    text.push('\n');
+    if let Some(error) = &group.last_spawn_error {
+        let _ = writeln!(text, "  last spawn error: {}", error.trim_end().replace('\n', "\n    "));
+    }
+    if group.workers.is_empty() {
+        return;
+    }
+    let rows: Vec<[String; 6]> =
+        std::iter::once(COLUMNS.map(str::to_owned)).chain(group.workers.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 6] = std::array::from_fn(width);
+    for row in &rows {
+        let line: String = row.iter().zip(widths).map(|(cell, width)| format!("  {cell:<width$}")).collect();
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn row(worker: &WorkerStatus) -> [String; 6] {
+    [
+        worker.pid.to_string(),
+        worker.state.to_string(),
+        format!("{}/{}", worker.sessions, worker.slots),
+        worker.handled.to_string(),
+        duration(worker.uptime_seconds),
+        worker.private_memory_bytes.map_or("unknown".to_owned(), megabytes),
+    ]
+}
+
+/// The two largest units, such as `3h 5m`.
+fn duration(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, _, _) => format!("{hours}h {}m", minutes % 60),
+        _ => format!("{days}d {}h", hours % 24),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / (1024.0 * 1024.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::snapshot::{GroupState, WorkerState};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, "0s")]
+    #[case(59, "59s")]
+    #[case(61, "1m 1s")]
+    #[case(3599, "59m 59s")]
+    #[case(11_100, "3h 5m")]
+    #[case(90_000, "1d 1h")]
+    fn shows_a_duration_by_its_two_largest_units(#[case] seconds: u64, #[case] shown: &str) {
+        assert_eq!(duration(seconds), shown);
+    }
+
+    #[test]
+    fn shows_groups_and_workers_in_columns() {
+        let worker = |pid, state, handled, private_memory_bytes| WorkerStatus {
+            pid,
+            state,
+            slots: 1,
+            sessions: 1,
+            handled,
+            uptime_seconds: 75,
+            private_memory_bytes,
+        };
+        let status = InstanceStatus {
+            version: "7.0.0".to_owned(),
+            pid: 100,
+            environment: "production".to_owned(),
+            addresses: vec!["0.0.0.0:3000".to_owned()],
+            uptime_seconds: 80,
+            max_pool_size: 6,
+            groups: vec![GroupStatus {
+                name: "shop".to_owned(),
+                app_root: "/srv/shop".into(),
+                kind: "rack".to_owned(),
+                environment: "production".to_owned(),
+                state: GroupState::Running,
+                queue_size: 2,
+                queue_max: 100,
+                spawning: 1,
+                last_spawn_error: Some("it raised\nthere\n".to_owned()),
+                workers: vec![
+                    worker(101, WorkerState::Busy, 12345, Some(47_395_635)),
+                    worker(102, WorkerState::Draining, 0, None),
+                ],
+            }],
+        };
+        let expected = "\
+Phusion Passenger(R) 7.0.0, pid 100, production, up 1m 20s
+Listening on 0.0.0.0:3000; 2 of at most 6 workers
+
+shop (rack, production) in /srv/shop
+  running; requests waiting: 2 (limit 100); workers starting: 1
+  last spawn error: it raised
+    there
+  PID  STATE     SESSIONS  HANDLED  UPTIME  MEMORY
+  101  busy      1/1       12345    1m 15s  45.2 MB
+  102  draining  1/1       0        1m 15s  unknown
+";
+        assert_eq!(render(&status), expected);
+    }
+}

@@ -1,0 +1,191 @@
+//! Reading one value as its kind demands. Reasons are worded so that they follow the place and the value: "--port
+//! abc: must be ...".
+
+use super::{Environment, places};
+use passenger_native::options::{Kind, OptionSpec};
+use serde_json::Value as Json;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// A value that fits its option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    Path(PathBuf),
+    Integer(u64),
+    Flag(bool),
+}
+
+/// Where relative paths start.
+pub(super) struct Bases {
+    app: PathBuf,
+    other: PathBuf,
+    home: Option<OsString>,
+}
+
+impl Bases {
+    /// For what stands in the application's `Passengerfile.json`.
+    pub(super) fn in_file(app_root: &Path, environment: &Environment) -> Self {
+        Self { other: app_root.to_owned(), ..Self::outside(app_root, environment) }
+    }
+
+    /// For the command line and the environment.
+    pub(super) fn outside(app_root: &Path, environment: &Environment) -> Self {
+        let home = environment.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).cloned();
+        Self { app: app_root.to_owned(), other: PathBuf::new(), home }
+    }
+
+    fn resolve(&self, kind: Kind, raw: &OsStr) -> PathBuf {
+        let path = Path::new(raw);
+        if kind == Kind::Program && path.components().count() == 1 && path.is_relative() {
+            return path.to_owned();
+        }
+        let base = if kind == Kind::AppPath { &self.app } else { &self.other };
+        let path = match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => Path::new(home).join(rest),
+            _ => base.join(path),
+        };
+        places::absolute(&path)
+    }
+}
+
+/// Reads `raw` as a value of `option`, or says why it is none.
+pub(super) fn read(option: &OptionSpec, raw: &OsStr, bases: &Bases) -> Result<Value, String> {
+    if raw.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    if let Kind::Path | Kind::AppPath | Kind::Program = option.kind {
+        return if raw.as_encoded_bytes().contains(&0) {
+            Err("must not contain a NUL character".to_owned())
+        } else {
+            Ok(Value::Path(bases.resolve(option.kind, raw)))
+        };
+    }
+    let text = raw.to_str().ok_or("must be valid UTF-8")?;
+    let value = match option.kind {
+        Kind::Integer { min, max } => {
+            text.parse().ok().filter(|number| (min..=max).contains(number)).map(Value::Integer)
+        }
+        Kind::Flag => match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => Some(Value::Flag(true)),
+            "0" | "false" | "no" | "off" => Some(Value::Flag(false)),
+            _ => None,
+        },
+        Kind::Choice { values, synonyms } => {
+            let word = synonyms.iter().find(|(also, _)| *also == text).map_or(text, |(_, word)| word);
+            values.contains(&word).then(|| Value::Text(word.to_owned()))
+        }
+        _ => (!text.contains(char::is_control)).then(|| Value::Text(text.to_owned())),
+    };
+    value.ok_or_else(|| format!("must be {}", demand(option.kind)))
+}
+
+/// Reads a JSON value. A number in quotes is as good as a number.
+pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Result<Value, String> {
+    match (json, option.kind) {
+        (Json::String(text), _) => read(option, OsStr::new(text), bases),
+        (Json::Number(_), Kind::Integer { .. } | Kind::Choice { .. }) | (Json::Bool(_), Kind::Flag) => {
+            read(option, OsStr::new(&json.to_string()), bases)
+        }
+        (_, Kind::Text) => Err("must be text in quotes".to_owned()),
+        (_, Kind::Path | Kind::AppPath | Kind::Program) => Err("must be a path in quotes".to_owned()),
+        _ => Err(format!("must be {}", demand(option.kind))),
+    }
+}
+
+fn demand(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "text without control characters".to_owned(),
+        Kind::Path | Kind::AppPath | Kind::Program => "a path".to_owned(),
+        Kind::Integer { min, max } => format!("a whole number between {min} and {max}"),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Choice { values: [only], .. } => (*only).to_owned(),
+        Kind::Choice { values, .. } => format!("one of {}", values.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use passenger_native::options;
+    use rstest::rstest;
+    use serde_json::json;
+    use std::os::unix::ffi::OsStrExt;
+
+    fn bases() -> Bases {
+        Bases { app: "/app".into(), other: "/elsewhere".into(), home: Some("/home/ann".into()) }
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    #[rstest]
+    #[case("port", "0", Value::Integer(0))]
+    #[case("port", "65535", Value::Integer(65535))]
+    #[case("environment", "staging", text("staging"))]
+    #[case("daemonize", "Yes", Value::Flag(true))]
+    #[case("daemonize", "off", Value::Flag(false))]
+    #[case("log_level", "debug", text("debug"))]
+    #[case("log_level", "7", text("debug"))]
+    #[case("pid_file", "a.pid", Value::Path("/elsewhere/a.pid".into()))]
+    #[case("pid_file", "/run/a.pid", Value::Path("/run/a.pid".into()))]
+    #[case("pid_file", "~/a.pid", Value::Path("/home/ann/a.pid".into()))]
+    #[case("pid_file", "~bob/a.pid", Value::Path("/elsewhere/~bob/a.pid".into()))]
+    #[case("startup_file", "other.ru", Value::Path("/app/other.ru".into()))]
+    #[case("ruby", "ruby3.3", Value::Path("ruby3.3".into()))]
+    #[case("ruby", "bin/ruby", Value::Path("/elsewhere/bin/ruby".into()))]
+    fn reads(#[case] name: &str, #[case] raw: &str, #[case] expected: Value) {
+        assert_eq!(read(options::find(name).unwrap(), OsStr::new(raw), &bases()), Ok(expected));
+    }
+
+    #[rstest]
+    #[case("port", "65536", "must be a whole number between 0 and 65535")]
+    #[case("port", "-1", "must be a whole number between 0 and 65535")]
+    #[case("port", "80.0", "must be a whole number between 0 and 65535")]
+    #[case("port", "99999999999999999999999", "must be a whole number between 0 and 65535")]
+    #[case("threads", "0", "must be a whole number between 1 and 128")]
+    #[case("daemonize", "perhaps", "must be true or false")]
+    #[case("spawn_method", "conservative", "must be one of smart, direct")]
+    #[case("app_type", "wsgi", "must be rack")]
+    #[case("log_level", "8", "must be one of crit, error, warn, notice, info, debug")]
+    #[case("environment", "", "must not be empty")]
+    #[case("environment", "a\nb", "must be text without control characters")]
+    #[case("socket", "", "must not be empty")]
+    #[case("socket", "a\0b", "must not contain a NUL character")]
+    fn refuses(#[case] name: &str, #[case] raw: &str, #[case] reason: &str) {
+        assert_eq!(read(options::find(name).unwrap(), OsStr::new(raw), &bases()), Err(reason.to_owned()));
+    }
+
+    #[test]
+    fn a_path_may_be_any_bytes_but_text_may_not() {
+        let raw = OsStr::from_bytes(b"\xff");
+        assert!(read(options::find("socket").unwrap(), raw, &bases()).is_ok());
+        assert_eq!(read(options::find("address").unwrap(), raw, &bases()), Err("must be valid UTF-8".to_owned()));
+    }
+
+    #[rstest]
+    #[case("port", json!(80), Ok(Value::Integer(80)))]
+    #[case("port", json!("80"), Ok(Value::Integer(80)))]
+    #[case("log_level", json!(3), Ok(text("notice")))]
+    #[case("daemonize", json!(true), Ok(Value::Flag(true)))]
+    #[case("port", json!(80.5), Err("must be a whole number between 0 and 65535"))]
+    #[case("port", json!(-80), Err("must be a whole number between 0 and 65535"))]
+    #[case("port", json!(true), Err("must be a whole number between 0 and 65535"))]
+    #[case("port", json!([80]), Err("must be a whole number between 0 and 65535"))]
+    #[case("environment", json!(5), Err("must be text in quotes"))]
+    #[case("socket", json!({}), Err("must be a path in quotes"))]
+    fn reads_json(#[case] name: &str, #[case] json: Json, #[case] expected: Result<Value, &str>) {
+        let expected = expected.map_err(str::to_owned);
+        assert_eq!(read_json(options::find(name).unwrap(), &json, &bases()), expected);
+    }
+
+    #[test]
+    fn every_fixed_default_fits_its_option() {
+        for option in options::OPTIONS {
+            if let options::DefaultValue::Fixed(default) = option.default {
+                assert!(read(option, OsStr::new(default), &bases()).is_ok(), "the default of {}", option.name);
+            }
+        }
+    }
+}

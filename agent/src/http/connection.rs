@@ -1,0 +1,250 @@
+//! One client's connection: its buffers, and where it stands between requests.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use nix::sys::socket::Shutdown;
+use tokio::time::timeout;
+
+use super::head::MAX_TARGET;
+use super::socket::Socket;
+
+/// What a read of a request head asks for.
+const HEAD_ROOM: usize = 8 * 1024;
+/// After a refused request: how much of what still comes is read, so that the answer is not lost to a reset.
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Buffers of idle connections that are kept for the next busy ones.
+const KEPT_BUFFERS: usize = 64;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Who is at the other end, as the application sees it.
+pub struct Peer {
+    /// The address as text; empty on a Unix socket.
+    pub address: String,
+    /// The port; 0 on a Unix socket.
+    pub port: u16,
+    /// The port on which the connection was accepted; 0 on a Unix socket.
+    pub local_port: u16,
+}
+
+/// A connection in its task.
+pub struct Connection {
+    /// The stream.
+    pub socket: Socket,
+    /// The other end.
+    pub peer: Peer,
+    /// Bytes that were read and not used.
+    pub input: BytesMut,
+    /// Bytes to be written with the next write.
+    pub output: Vec<u8>,
+    /// How much of the input was found not to hold a whole head.
+    scanned: usize,
+    lobby: Rc<Lobby>,
+    seat: usize,
+}
+
+/// What came of waiting for more input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// There are more bytes in [`Connection::input`].
+    Bytes,
+    /// The client has closed, or the server is closing and the connection was idle.
+    Closed,
+}
+
+impl Connection {
+    /// Takes a seat in the lobby for an accepted stream.
+    #[must_use]
+    pub fn new(socket: Socket, peer: Peer, lobby: Rc<Lobby>) -> Self {
+        let seat = lobby.enter();
+        Self { socket, peer, input: BytesMut::new(), output: Vec::new(), scanned: 0, lobby, seat }
+    }
+
+    /// Waits for bytes of a request head. Between requests this is where a closing server ends the connection.
+    ///
+    /// # Errors
+    /// What `recv(2)` says.
+    pub async fn await_head(&mut self) -> io::Result<Arrival> {
+        let idle = self.input.is_empty();
+        if idle {
+            self.release_buffer();
+        }
+        let Self { socket, lobby, seat, .. } = self;
+        let open = poll_fn(|cx| {
+            // Bytes that have arrived are served even when the server is closing.
+            match socket.poll_readable(cx) {
+                Poll::Pending if idle && lobby.is_closing(*seat, cx.waker()) => Poll::Ready(Ok(false)),
+                other => other.map_ok(|()| true),
+            }
+        })
+        .await?;
+        if !open {
+            return Ok(Arrival::Closed);
+        }
+        if self.input.capacity() == 0 {
+            self.input = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
+        self.receive(HEAD_ROOM).await
+    }
+
+    /// Whether it is worth parsing the input: the first bytes of a request always, then only what brings an empty line or
+    /// a limit nearer, so that a head that trickles in costs no more than one that comes at once.
+    pub fn may_hold_a_head(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.scanned, self.input.len());
+        let new = &self.input[before.saturating_sub(3).min(self.input.len())..];
+        match before {
+            0 => !self.input.is_empty(),
+            _ => {
+                self.input.len() > MAX_TARGET
+                    || memchr::memchr_iter(b'\n', new).any(|at| matches!(&new[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+            }
+        }
+    }
+
+    /// Takes a parsed head off the input.
+    pub fn take_head(&mut self, length: usize) -> BytesMut {
+        self.scanned = 0;
+        self.input.split_to(length)
+    }
+
+    /// Waits for more bytes of a body.
+    ///
+    /// # Errors
+    /// What `recv(2)` says.
+    pub async fn receive(&mut self, room: usize) -> io::Result<Arrival> {
+        Ok(match self.socket.read(&mut self.input, room).await? {
+            0 => Arrival::Closed,
+            _ => Arrival::Bytes,
+        })
+    }
+
+    /// Writes the output buffer and `body`.
+    ///
+    /// # Errors
+    /// What `writev(2)` says.
+    pub async fn write(&mut self, body: &[u8]) -> io::Result<()> {
+        let result = self.socket.write_all(&self.output, body).await;
+        self.output.clear();
+        result
+    }
+
+    /// Whether the server is closing, so that responses should say so.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.lobby.closing.get()
+    }
+
+    /// Ends a connection on which more may come than will be read: says so, then reads for a moment, because closing
+    /// with unread bytes resets the connection and can take the answer along (RFC 9112, 9.6).
+    pub async fn linger(&mut self) {
+        self.socket.shut_down(Shutdown::Write);
+        let drain = async {
+            let mut drained = 0;
+            while drained < LINGER_BYTES {
+                self.input.clear();
+                match self.socket.read(&mut self.input, HEAD_ROOM).await {
+                    Ok(1..) => drained += self.input.len(),
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        };
+        // Whether the client took the hint or time ran out, the connection ends.
+        let _ = timeout(LINGER_TIME, drain).await;
+    }
+
+    fn release_buffer(&mut self) {
+        let buffer = std::mem::take(&mut self.input);
+        // A buffer grown by a body, or one whose memory is shared with a request in flight, is not worth keeping.
+        if (HEAD_ROOM..=2 * HEAD_ROOM).contains(&buffer.capacity()) {
+            BUFFERS.with_borrow_mut(|buffers| {
+                if buffers.len() < KEPT_BUFFERS {
+                    buffers.push(buffer);
+                }
+            });
+        }
+        if self.output.capacity() > 2 * HEAD_ROOM {
+            self.output = Vec::new();
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.lobby.leave(self.seat);
+    }
+}
+
+/// All connections, so that a closing server can end the idle ones and wait for the others.
+#[derive(Default)]
+pub struct Lobby {
+    closing: Cell<bool>,
+    seats: RefCell<Vec<Option<Waker>>>,
+    free: RefCell<Vec<usize>>,
+    present: Cell<usize>,
+    emptied: RefCell<Option<Waker>>,
+}
+
+impl Lobby {
+    fn enter(&self) -> usize {
+        self.present.set(self.present.get() + 1);
+        let mut seats = self.seats.borrow_mut();
+        self.free.borrow_mut().pop().unwrap_or_else(|| {
+            seats.push(None);
+            seats.len() - 1
+        })
+    }
+
+    fn leave(&self, seat: usize) {
+        self.seats.borrow_mut()[seat] = None;
+        self.free.borrow_mut().push(seat);
+        self.present.set(self.present.get() - 1);
+        if self.present.get() == 0
+            && let Some(waker) = self.emptied.take()
+        {
+            waker.wake();
+        }
+    }
+
+    fn is_closing(&self, seat: usize, waker: &Waker) -> bool {
+        let mut seats = self.seats.borrow_mut();
+        if !seats[seat].as_ref().is_some_and(|known| known.will_wake(waker)) {
+            seats[seat] = Some(waker.clone());
+        }
+        self.closing.get()
+    }
+
+    /// Ends idle connections now and the others after their request.
+    pub fn close(&self) {
+        self.closing.set(true);
+        for waker in self.seats.borrow().iter().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        self.present.get()
+    }
+
+    /// Waits until there is none left.
+    pub async fn empty(&self) {
+        poll_fn(|cx| {
+            if self.present.get() == 0 {
+                return Poll::Ready(());
+            }
+            *self.emptied.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}

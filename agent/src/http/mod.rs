@@ -1,0 +1,9 @@
+//! HTTP/1.1 on the client's side (RFC 9112): sockets, heads, bodies, response framing. Knows no application.
+
+pub mod body;
+pub mod chunked;
+pub mod connection;
+pub mod head;
+pub mod listener;
+pub mod response;
+pub mod socket;

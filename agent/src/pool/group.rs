@@ -1,0 +1,434 @@
+//! All workers of one application, the requests that wait for one, and the decision to start and end workers.
+//!
+//! ```text
+//!              submit                       a slot is idle, or a short request fits behind short ones
+//!   request ───────────▶ place ──────────────────────────────▶ slot
+//!                          │ none                                ▲
+//!                          ▼                                     │ answered, worker ready
+//!                        queue ──────────────────────────────────┘
+//! ```
+//! A restart starts a second generation. In production the first serves until the second has a worker that is ready, and
+//! stays if there never is one. In development requests wait for the second, so that a reload shows the change.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::service_times::{Route, ServiceTimes};
+use super::session::{Ending, Exchange};
+use super::slot::Slot;
+use super::snapshot::{GroupState, GroupStatus};
+use super::turn::Turn;
+use super::worker::Worker;
+use crate::app::detect::App;
+use crate::spawn::{SpawnError, Spawner};
+
+/// The first wait after a failed start; it doubles with every further failure.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+/// What a group must know of the configuration.
+pub struct GroupConfig {
+    /// The most workers.
+    pub max_workers: usize,
+    /// Workers that are kept when there is nothing to do.
+    pub min_workers: usize,
+    /// The most requests that wait; 0 for no limit.
+    pub max_queue: usize,
+    /// Requests after which a worker is replaced; 0 for never.
+    pub max_requests: u64,
+    /// `development`, `production`…
+    pub environment: String,
+}
+
+impl GroupConfig {
+    /// Whether a developer is looking: errors are shown, and a restart is waited for.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.environment == "development"
+    }
+}
+
+struct Failure {
+    error: Rc<SpawnError>,
+    delay: Duration,
+    until: Instant,
+}
+
+struct State {
+    spawner: Rc<Spawner>,
+    /// The next generation's, while a restart waits for its first worker.
+    successor: Option<Rc<Spawner>>,
+    serving: Vec<Rc<Worker>>,
+    leaving: Vec<Rc<Worker>>,
+    queue: VecDeque<Rc<Exchange>>,
+    spawning: usize,
+    failure: Option<Failure>,
+    closing: bool,
+    emptied: Option<Waker>,
+}
+
+/// A group.
+pub struct Group {
+    app: App,
+    config: GroupConfig,
+    turn: Rc<Turn>,
+    new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
+    times: RefCell<ServiceTimes>,
+    state: RefCell<State>,
+    me: Weak<Self>,
+    retry_planned: Cell<bool>,
+}
+
+impl Group {
+    /// A group without workers. `new_spawner` makes a spawner that loads the application as it is then.
+    pub fn new(app: App, config: GroupConfig, turn: Rc<Turn>, new_spawner: Box<dyn Fn() -> Rc<Spawner>>) -> Rc<Self> {
+        let state = State {
+            spawner: new_spawner(),
+            successor: None,
+            serving: Vec::new(),
+            leaving: Vec::new(),
+            queue: VecDeque::new(),
+            spawning: 0,
+            failure: None,
+            closing: false,
+            emptied: None,
+        };
+        Rc::new_cyclic(|me| Self {
+            app,
+            config,
+            turn,
+            new_spawner,
+            times: RefCell::default(),
+            state: RefCell::new(state),
+            me: me.clone(),
+            retry_planned: Cell::new(false),
+        })
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> &GroupConfig {
+        &self.config
+    }
+
+    /// The number under which the group remembers how long such a request takes.
+    #[must_use]
+    pub fn route(&self, method: &str, target: &str) -> Route {
+        self.times.borrow().route(method, target)
+    }
+
+    /// Starts the first worker, and when that is ready sees to the others.
+    ///
+    /// # Errors
+    /// Why the application could not be started.
+    pub async fn boot(&self) -> Result<(), Rc<SpawnError>> {
+        self.state.borrow_mut().spawning += 1;
+        let spawner = Rc::clone(&self.state.borrow().spawner);
+        let result = self.start_worker(&spawner).await;
+        self.state.borrow_mut().spawning -= 1;
+        let worker = result?;
+        self.state.borrow_mut().serving.push(worker);
+        self.keep_up(false);
+        Ok(())
+    }
+
+    /// Gives a request to a worker, or lets it wait for one. The exchange tells what becomes of it.
+    pub fn submit(&self, exchange: Rc<Exchange>) {
+        let mut state = self.state.borrow_mut();
+        if state.closing {
+            return exchange.end(Ending::Closing);
+        }
+        if state.queue.is_empty()
+            && let Some((slot, expected)) = self.place(&state, &exchange)
+        {
+            let all_busy = slot.in_flight() > 0;
+            drop(state);
+            slot.dispatch(exchange, expected);
+            if all_busy {
+                self.keep_up(true);
+            }
+            return;
+        }
+        if let Some(failure) = &state.failure
+            && state.serving.is_empty()
+            && state.spawning == 0
+            && failure.until > Instant::now()
+        {
+            return exchange.end(Ending::NotSpawned(Rc::clone(&failure.error)));
+        }
+        if self.config.max_queue != 0 && state.queue.len() >= self.config.max_queue {
+            // Clients that left while they waited do not count.
+            state.queue.retain(|waiting| !waiting.is_abandoned());
+            if state.queue.len() >= self.config.max_queue {
+                return exchange.end(Ending::QueueFull);
+            }
+        }
+        state.queue.push_back(exchange);
+        drop(state);
+        self.keep_up(true);
+    }
+
+    /// An idle slot of the least busy worker; if there is none, the slot where a short request waits least.
+    fn place(&self, state: &State, exchange: &Exchange) -> Option<(Rc<Slot>, Option<u32>)> {
+        let request = exchange.request();
+        let expected = if request.is_safe { self.times.borrow().short(request.route) } else { None };
+        let idle = state
+            .serving
+            .iter()
+            .filter_map(|worker| Some((worker.busy(), worker.slots().iter().find(|slot| slot.is_idle())?)))
+            .min_by_key(|(busy, _)| *busy);
+        if let Some((_, slot)) = idle {
+            return Some((Rc::clone(slot), expected));
+        }
+        expected?;
+        let slots = state.serving.iter().flat_map(|worker| worker.slots());
+        let (_, slot) = slots.filter_map(|slot| Some((slot.wait_behind()?, slot))).min_by_key(|(wait, _)| *wait)?;
+        Some((Rc::clone(slot), expected))
+    }
+
+    /// Serves the queue from its front, as far as there are slots.
+    fn feed(&self) {
+        loop {
+            let mut state = self.state.borrow_mut();
+            while state.queue.front().is_some_and(|exchange| exchange.is_abandoned()) {
+                state.queue.pop_front();
+            }
+            let Some(exchange) = state.queue.front() else { return };
+            let Some((slot, expected)) = self.place(&state, exchange) else { return };
+            let Some(exchange) = state.queue.pop_front() else { return };
+            drop(state);
+            slot.dispatch(exchange, expected);
+        }
+    }
+
+    /// A worker has answered a request.
+    pub(super) fn answered(&self, worker: &Rc<Worker>, route: Route, micros: u32) {
+        self.times.borrow_mut().record(route, micros);
+        if self.config.max_requests != 0 && worker.handled() >= self.config.max_requests && worker.is_serving() {
+            tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
+            self.retire(worker);
+            self.keep_up(false);
+        }
+        if !self.state.borrow().queue.is_empty() {
+            self.feed();
+        }
+    }
+
+    fn retire(&self, worker: &Rc<Worker>) {
+        let mut state = self.state.borrow_mut();
+        state.serving.retain(|other| !Rc::ptr_eq(other, worker));
+        state.leaving.push(Rc::clone(worker));
+        drop(state);
+        worker.leave();
+    }
+
+    /// A worker is gone.
+    pub(super) fn forget(&self, worker: &Rc<Worker>, unexpected: bool) {
+        let mut state = self.state.borrow_mut();
+        state.serving.retain(|other| !Rc::ptr_eq(other, worker));
+        state.leaving.retain(|other| !Rc::ptr_eq(other, worker));
+        let emptied = if state.serving.is_empty() && state.leaving.is_empty() { state.emptied.take() } else { None };
+        drop(state);
+        if let Some(waker) = emptied {
+            waker.wake();
+        }
+        worker.report_exit(unexpected);
+        self.keep_up(false);
+    }
+
+    /// Starts a worker if one is missing: below the minimum, or `busy` and below the maximum.
+    fn keep_up(&self, busy: bool) {
+        let mut state = self.state.borrow_mut();
+        let (have, coming) = (state.serving.len(), state.spawning);
+        let all = have + state.leaving.len() + coming;
+        let wanted = have + coming < self.config.min_workers || ((busy || !state.queue.is_empty()) && coming == 0);
+        let waits = state.failure.as_ref().is_some_and(|failure| failure.until > Instant::now());
+        if state.closing || !wanted || all >= self.config.max_workers || waits || state.successor.is_some() {
+            return;
+        }
+        state.spawning += 1;
+        let spawner = Rc::clone(&state.spawner);
+        drop(state);
+        self.in_background(async move |group| {
+            let result = group.start_worker(&spawner).await;
+            let mut state = group.state.borrow_mut();
+            state.spawning -= 1;
+            let outdated = state.closing || !Rc::ptr_eq(&spawner, &state.spawner);
+            drop(state);
+            match result {
+                Ok(worker) if outdated => worker.leave(),
+                Ok(worker) => group.welcome(worker),
+                Err(_) if outdated => {}
+                Err(error) => group.failed(error),
+            }
+            group.keep_up(false);
+        });
+    }
+
+    fn in_background(&self, work: impl AsyncFnOnce(Rc<Self>) + 'static) {
+        if let Some(group) = self.me.upgrade() {
+            tokio::task::spawn_local(async move { work(group).await });
+        }
+    }
+
+    async fn start_worker(&self, spawner: &Spawner) -> Result<Rc<Worker>, Rc<SpawnError>> {
+        let process = spawner.spawn().await.map_err(Rc::new)?;
+        let Some(group) = self.me.upgrade() else { return Err(Rc::new(SpawnError::closing(&self.app))) };
+        Worker::adopt(process, &group, &self.turn).map_err(|error| Rc::new(SpawnError::channels(&self.app, &error)))
+    }
+
+    fn welcome(&self, worker: Rc<Worker>) {
+        let mut state = self.state.borrow_mut();
+        state.failure = None;
+        state.serving.push(worker);
+        drop(state);
+        self.feed();
+    }
+
+    /// Notes why a worker could not be started. Without any worker, everybody who waits is told.
+    fn failed(&self, error: Rc<SpawnError>) {
+        tracing::error!("{error}");
+        let mut state = self.state.borrow_mut();
+        let longest = if self.config.is_development() { FIRST_DELAY } else { LONGEST_DELAY };
+        let delay = state.failure.as_ref().map_or(FIRST_DELAY, |failure| (failure.delay * 2).min(longest));
+        state.failure = Some(Failure { error: Rc::clone(&error), delay, until: Instant::now() + delay });
+        let waiting = if state.serving.is_empty() { std::mem::take(&mut state.queue) } else { VecDeque::new() };
+        drop(state);
+        for exchange in waiting {
+            exchange.end(Ending::NotSpawned(Rc::clone(&error)));
+        }
+        self.retry_after(delay);
+    }
+
+    fn retry_after(&self, delay: Duration) {
+        if self.retry_planned.replace(true) {
+            return;
+        }
+        self.in_background(async move |group| {
+            tokio::time::sleep(delay).await;
+            group.retry_planned.set(false);
+            group.keep_up(false);
+        });
+    }
+
+    /// Loads the application anew and replaces all workers.
+    pub fn restart(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.closing {
+            return;
+        }
+        tracing::info!("restarting {}", self.app.root.display());
+        let spawner = (self.new_spawner)();
+        state.failure = None;
+        if self.config.is_development() || state.serving.is_empty() {
+            state.spawner = spawner;
+            drop(state);
+            self.retire_all();
+            return self.keep_up(true);
+        }
+        // A restart that is under way is overtaken: its outcome will find another successor and step back.
+        state.successor = Some(Rc::clone(&spawner));
+        drop(state);
+        self.in_background(async move |group| {
+            let result = group.start_worker(&spawner).await;
+            let mut state = group.state.borrow_mut();
+            if state.closing || !state.successor.as_ref().is_some_and(|successor| Rc::ptr_eq(successor, &spawner)) {
+                drop(state);
+                if let Ok(worker) = result {
+                    worker.leave();
+                }
+                return;
+            }
+            state.successor = None;
+            if result.is_ok() {
+                state.spawner = spawner;
+            }
+            drop(state);
+            match result {
+                Ok(worker) => {
+                    group.retire_all();
+                    group.welcome(worker);
+                    tracing::info!("{} has been restarted", group.app.root.display());
+                }
+                Err(error) => {
+                    group.failed(error);
+                    tracing::error!("{} was not restarted; the version before goes on serving", group.app.root.display());
+                }
+            }
+            group.keep_up(false);
+        });
+    }
+
+    fn retire_all(&self) {
+        let workers = self.state.borrow().serving.clone();
+        for worker in workers {
+            self.retire(&worker);
+        }
+    }
+
+    /// Takes no more requests, refuses those that wait, asks all workers to leave.
+    pub fn close(&self) {
+        let mut state = self.state.borrow_mut();
+        state.closing = true;
+        let waiting = std::mem::take(&mut state.queue);
+        drop(state);
+        for exchange in waiting {
+            exchange.end(Ending::Closing);
+        }
+        self.retire_all();
+    }
+
+    /// Waits until the last worker is gone.
+    pub async fn empty(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            if state.serving.is_empty() && state.leaving.is_empty() {
+                return Poll::Ready(());
+            }
+            state.emptied = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Ends all workers at once.
+    pub fn kill(&self) {
+        let state = self.state.borrow();
+        for worker in state.serving.iter().chain(&state.leaving) {
+            worker.kill();
+        }
+    }
+
+    /// What `passenger status` shows.
+    #[must_use]
+    pub fn status(&self) -> GroupStatus {
+        let state = self.state.borrow();
+        let condition = match (&state.failure, state.serving.is_empty()) {
+            (Some(_), true) => GroupState::Broken,
+            (None, true) => GroupState::Spawning,
+            (_, false) => GroupState::Running,
+        };
+        GroupStatus {
+            name: self.app.name(),
+            app_root: self.app.root.clone(),
+            kind: self.app.kind.name().to_owned(),
+            environment: self.config.environment.clone(),
+            state: condition,
+            queue_size: state.queue.len(),
+            queue_max: self.config.max_queue,
+            spawning: state.spawning + usize::from(state.successor.is_some()),
+            last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),
+            workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status()).collect(),
+        }
+    }
+}

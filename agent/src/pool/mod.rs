@@ -1,0 +1,14 @@
+//! The pool: which process serves which request, when processes start and stop.
+//!
+//! A group owns its workers, its queue and its spawner; a worker owns its slots; a slot holds the sessions that are in it.
+//! Everything here lives on the agent's one thread, so state is in `Cell`s and no borrow outlives a call.
+
+pub mod group;
+mod inbox;
+pub mod restart;
+pub mod service_times;
+pub mod session;
+pub mod slot;
+pub mod snapshot;
+pub mod turn;
+pub mod worker;

@@ -1,0 +1,155 @@
+//! What the instance looks like at one moment: what `passenger status` shows.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// Passenger's version.
+    pub version: String,
+    /// The process that serves.
+    pub pid: u32,
+    /// The environment that it was started for.
+    pub environment: String,
+    /// Where it listens, such as `127.0.0.1:3000` or `unix:/run/app.sock`.
+    pub addresses: Vec<String>,
+    /// How long it has been running.
+    pub uptime_seconds: u64,
+    /// How many workers there may be at most.
+    pub max_pool_size: usize,
+    /// One entry an application.
+    pub groups: Vec<GroupStatus>,
+}
+
+/// All workers of one application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// The application's name.
+    pub name: String,
+    /// The application's directory.
+    pub app_root: PathBuf,
+    /// The kind of application, such as `rack`.
+    pub kind: String,
+    /// The application's environment.
+    pub environment: String,
+    /// How it is doing.
+    pub state: GroupState,
+    /// How many requests wait for a worker.
+    pub queue_size: usize,
+    /// How many may wait; 0 means no limit.
+    pub queue_max: usize,
+    /// How many workers are being started.
+    pub spawning: usize,
+    /// Why the last worker that should have started did not.
+    pub last_spawn_error: Option<String>,
+    /// The workers.
+    pub workers: Vec<WorkerStatus>,
+}
+
+/// How a group is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupState {
+    /// It has workers that serve.
+    Running,
+    /// Its first worker is being started.
+    Spawning,
+    /// Its application does not start.
+    Broken,
+}
+
+impl fmt::Display for GroupState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Running => "running",
+            Self::Spawning => "spawning",
+            Self::Broken => "broken",
+        })
+    }
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// Its process.
+    pub pid: u32,
+    /// What it is doing.
+    pub state: WorkerState,
+    /// How many requests it serves at the same time.
+    pub slots: usize,
+    /// How many it is serving now.
+    pub sessions: usize,
+    /// How many it has served.
+    pub handled: u64,
+    /// How long it has been running.
+    pub uptime_seconds: u64,
+    /// The memory that would be free without it, in bytes; `None` when the system does not say.
+    pub private_memory_bytes: Option<u64>,
+}
+
+/// What a worker is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkerState {
+    /// It starts and does not serve yet.
+    Booting,
+    /// It has a free slot.
+    Ready,
+    /// All its slots are taken.
+    Busy,
+    /// It finishes what it has and then ends.
+    Draining,
+}
+
+impl fmt::Display for WorkerState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Booting => "booting",
+            Self::Ready => "ready",
+            Self::Busy => "busy",
+            Self::Draining => "draining",
+        })
+    }
+}
+
+/// The memory that would be free if process `pid` were gone, in bytes.
+///
+/// # Errors
+/// When the process is gone or belongs to somebody else.
+pub fn private_memory(pid: u32) -> io::Result<u64> {
+    let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    Ok(sum_private(&smaps))
+}
+
+/// Lines look like `Private_Dirty:      1234 kB`. What the kernel adds to the format one day is skipped.
+fn sum_private(smaps: &str) -> u64 {
+    let kilobytes = |line: &str| {
+        let (name, rest) = line.split_once(':')?;
+        let number: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        matches!(name, "Private_Clean" | "Private_Dirty").then_some(number)
+    };
+    smaps.lines().filter_map(kilobytes).sum::<u64>() * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("", 0)]
+    #[case("00400000-7ffd [rollup]\nRss: 99 kB\nPrivate_Clean:   4 kB\nPrivate_Dirty:\t12 kB\nPrivate_Hugetlb: 8 kB\n", 16 * 1024)]
+    #[case("Private_Dirty: many kB\nPrivate_Clean: 1\n", 0)]
+    fn adds_clean_and_dirty(#[case] smaps: &str, #[case] bytes: u64) {
+        assert_eq!(sum_private(smaps), bytes);
+    }
+
+    #[test]
+    fn reads_a_living_process_only() {
+        assert!(private_memory(std::process::id()).unwrap() > 0);
+        private_memory(u32::MAX).unwrap_err();
+    }
+}

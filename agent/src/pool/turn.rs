@@ -1,0 +1,60 @@
+//! What happens once per turn of the event loop, however many requests the turn brings.
+//!
+//! A turn begins when the loop wakes up with events and ends when every task that they woke has run. Frames for a worker
+//! gather during a turn and leave in one write at its end; files that are watched are looked at once.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use super::slot::Slot;
+
+/// The current turn; shared by all who act once in it.
+#[derive(Default)]
+pub struct Turn {
+    number: Cell<u64>,
+    ending: Cell<bool>,
+    dirty: RefCell<Vec<Rc<Slot>>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Turn {
+    /// A number that is different in every turn.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.ask_for_end();
+        self.number.get()
+    }
+
+    /// Has a slot's frames sent at the end of the turn.
+    pub fn flush_later(&self, slot: Rc<Slot>) {
+        self.dirty.borrow_mut().push(slot);
+        self.ask_for_end();
+    }
+
+    // The task that ends the turn stands behind those that are ready already.
+    fn ask_for_end(&self) {
+        if !self.ending.replace(true)
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Ends turns for as long as it is polled.
+    pub async fn run(&self) {
+        let mut sending = Vec::new();
+        poll_fn(|cx| {
+            self.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+            self.ending.set(false);
+            self.number.set(self.number.get() + 1);
+            std::mem::swap(&mut sending, &mut *self.dirty.borrow_mut());
+            for slot in sending.drain(..) {
+                slot.flush();
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

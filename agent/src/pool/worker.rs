@@ -1,0 +1,215 @@
+//! One application process that serves.
+//!
+//! ```text
+//!            enough requests, restart, stop          last answer
+//!   Serving ───────────────────────────────▶ Leaving ───────────▶ Asked ──▶ Gone
+//!      │                                        │                   │ deadline: killed
+//!      └──────── died, or broke the protocol ───┴───────────────────┴─────▶ Gone
+//! ```
+//! Serving: the group routes to it. Leaving: it finishes what it has. Asked: its channels were ended, so it runs its
+//! shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::Shutdown;
+use tokio::time::timeout;
+
+use super::group::Group;
+use super::service_times::Route;
+use super::slot::Slot;
+use super::snapshot::{WorkerState, WorkerStatus};
+use super::turn::Turn;
+use crate::spawn::{Channel, Process, WorkerProcess};
+use crate::sys;
+
+/// How long a worker that was asked to leave may take.
+pub const LEAVE_DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Serving,
+    Leaving,
+    Asked,
+    Gone,
+}
+
+/// A worker. Its group owns it.
+pub struct Worker {
+    process: Process,
+    /// Closing it tells the process that the agent is gone.
+    _control: Channel,
+    slots: OnceCell<Vec<Rc<Slot>>>,
+    group: Weak<Group>,
+    state: Cell<State>,
+    started: Instant,
+    handled: Cell<u64>,
+}
+
+impl Worker {
+    /// Takes over a process that is ready, and starts to read its answers.
+    ///
+    /// # Errors
+    /// When its channels can't be registered with the event loop; the process is ended then.
+    pub fn adopt(process: WorkerProcess, group: &Rc<Group>, turn: &Rc<Turn>) -> std::io::Result<Rc<Self>> {
+        let WorkerProcess { process, control, channels } = process;
+        let worker = Rc::new(Self {
+            process,
+            _control: control,
+            slots: OnceCell::new(),
+            group: Rc::downgrade(group),
+            state: Cell::new(State::Serving),
+            started: Instant::now(),
+            handled: Cell::new(0),
+        });
+        let slots: std::io::Result<Vec<_>> = channels
+            .into_iter()
+            .map(|channel| Slot::new(channel, Rc::downgrade(&worker), Rc::clone(turn)))
+            .collect();
+        for slot in worker.slots.get_or_init(|| slots.unwrap_or_default()) {
+            tokio::task::spawn_local(Rc::clone(slot).run());
+        }
+        if worker.slots().is_empty() {
+            return Err(std::io::Error::other("the worker's channels can't be watched"));
+        }
+        tokio::task::spawn_local(Rc::clone(&worker).watch());
+        Ok(worker)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.process.pid.as_raw()
+    }
+
+    /// Its slots.
+    #[must_use]
+    pub fn slots(&self) -> &[Rc<Slot>] {
+        self.slots.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// How many slots have a request.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.slots().iter().filter(|slot| slot.in_flight() > 0).count()
+    }
+
+    /// Whether the group may route to it.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.state.get() == State::Serving
+    }
+
+    /// Requests it has answered.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.handled.get()
+    }
+
+    /// A slot has given its last answer.
+    pub(super) fn answered(self: &Rc<Self>, route: Route, micros: u32) {
+        self.handled.set(self.handled.get() + 1);
+        if let Some(group) = self.group.upgrade() {
+            group.answered(self, route, micros);
+        }
+        self.leave_when_done();
+    }
+
+    /// Takes no more requests, finishes what it has, exits.
+    pub fn leave(self: &Rc<Self>) {
+        if self.state.get() == State::Serving {
+            self.state.set(State::Leaving);
+        }
+        self.leave_when_done();
+    }
+
+    fn leave_when_done(self: &Rc<Self>) {
+        if self.state.get() != State::Leaving || self.busy() > 0 {
+            return;
+        }
+        self.state.set(State::Asked);
+        for slot in self.slots() {
+            slot.shut_down(Shutdown::Write);
+        }
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            if timeout(LEAVE_DEADLINE, worker.process.ended()).await.is_err() {
+                let (pid, seconds) = (worker.pid(), LEAVE_DEADLINE.as_secs());
+                tracing::warn!("worker {pid} did not leave within {seconds} s of being asked; it is killed");
+                worker.kill();
+            }
+        });
+    }
+
+    /// Ends it and everything in its process group at once.
+    pub fn kill(&self) {
+        sys::process::signal_group(self.process.pid, Signal::SIGKILL);
+    }
+
+    /// A channel has ended: by itself, or because the worker was asked to leave.
+    pub(super) fn slot_closed(self: &Rc<Self>) {
+        if self.state.get() != State::Asked {
+            self.gone();
+        }
+    }
+
+    async fn watch(self: Rc<Self>) {
+        self.process.ended().await;
+        // What it said before it ended is still in the channels and is read to their end.
+        for slot in self.slots() {
+            slot.shut_down(Shutdown::Both);
+        }
+        self.gone();
+    }
+
+    fn gone(self: &Rc<Self>) {
+        let before = self.state.replace(State::Gone);
+        if before == State::Gone {
+            return;
+        }
+        // Children that it left behind belong to its process group and go with it.
+        self.kill();
+        for slot in self.slots() {
+            slot.shut_down(Shutdown::Both);
+        }
+        if let Some(group) = self.group.upgrade() {
+            group.forget(self, before == State::Serving);
+        }
+    }
+
+    /// Logs how it ended.
+    pub(super) fn report_exit(self: &Rc<Self>, unexpected: bool) {
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let (pid, exit, handled) = (worker.pid(), worker.process.exit().await, worker.handled());
+            if unexpected {
+                tracing::warn!("worker {pid} {exit} unexpectedly after {handled} requests");
+            } else {
+                tracing::debug!("worker {pid} {exit} after {handled} requests");
+            }
+        });
+    }
+
+    /// What `passenger status` shows.
+    #[must_use]
+    pub fn status(&self) -> WorkerStatus {
+        let sessions = self.slots().iter().map(|slot| slot.in_flight()).sum::<usize>();
+        let state = match self.state.get() {
+            State::Serving if sessions == 0 => WorkerState::Ready,
+            State::Serving => WorkerState::Busy,
+            State::Leaving | State::Asked | State::Gone => WorkerState::Draining,
+        };
+        let pid = self.pid().unsigned_abs();
+        WorkerStatus {
+            pid,
+            state,
+            slots: self.slots().len(),
+            sessions,
+            handled: self.handled(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            private_memory_bytes: super::snapshot::private_memory(pid).ok(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What happens to a request, in order:
+//!
+//! ```text
+//!   restart.txt touched? ─▶ a file in public/? ─▶ upload ─▶ pool ─▶ forward the answer (or tunnel, or error page)
+//! ```
+
+mod error_page;
+mod forward;
+mod head_writer;
+mod incoming;
+mod request;
+mod sendfile;
+mod static_files;
+mod tunnel;
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+pub use static_files::StaticFiles;
+
+use crate::http::body::{self, BodyError, Upload};
+use crate::http::connection::{Arrival, Connection};
+use crate::http::head::Rejection;
+use crate::http::response::Context;
+use crate::pool::group::Group;
+use crate::pool::restart::RestartFile;
+use crate::pool::session::{Ending, Exchange, Request, Session};
+
+use forward::Verdict;
+use incoming::{Incoming, Pending};
+
+/// The answer for which a client with `Expect: 100-continue` waits (RFC 9110, 15.2.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// How often a request that no worker has seen may be given to another.
+const ATTEMPTS: u32 = 3;
+
+/// Everything a request needs on its way.
+pub struct Proxy {
+    /// Who serves it.
+    pub group: Rc<Group>,
+    /// What restarts the application.
+    pub restart: RestartFile,
+    /// What is served without the application.
+    pub static_files: StaticFiles,
+    /// Where bodies go that do not fit into memory.
+    pub buffer_dir: Rc<Path>,
+}
+
+impl Proxy {
+    /// Serves a connection to its end.
+    pub async fn serve(self: Rc<Self>, mut connection: Connection) {
+        loop {
+            match self.serve_request(&mut connection).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::debug!("a client's connection broke: {error}"),
+            }
+        }
+    }
+
+    /// Serves one request; returns whether the connection goes on.
+    async fn serve_request(&self, connection: &mut Connection) -> io::Result<bool> {
+        let incoming = loop {
+            match incoming::take(self, connection) {
+                Ok(Some(incoming)) => break incoming,
+                Ok(None) if connection.await_head().await? == Arrival::Closed => return Ok(false),
+                Ok(None) => {}
+                Err(rejection) => return refuse(connection, &rejection).await,
+            }
+        };
+        match incoming {
+            Incoming::File(file, context) => file.send(connection, context).await,
+            Incoming::Request(request, context) => self.dispatch(connection, request, context).await,
+            Incoming::Pending(pending) => self.upload(connection, pending).await,
+        }
+    }
+
+    async fn upload(&self, connection: &mut Connection, pending: Pending) -> io::Result<bool> {
+        let ask = pending.expects_continue.then_some(CONTINUE);
+        match body::read(connection, pending.framing, ask, &self.buffer_dir).await {
+            Ok(upload) => match pending.request(self, connection, upload) {
+                Ok((request, context)) => self.dispatch(connection, request, context).await,
+                Err(rejection) => refuse(connection, &rejection).await,
+            },
+            Err(BodyError::Rejected(rejection)) => refuse(connection, &rejection).await,
+            Err(BodyError::Gone) => Ok(false),
+            Err(BodyError::Storage(error)) => {
+                tracing::error!("an upload could not be stored in {}: {error}", self.buffer_dir.display());
+                refuse(connection, &Rejection { status: 507, reason: "the upload could not be stored" }).await
+            }
+        }
+    }
+
+    /// Has the application answer, once more if a worker died that had not seen the request.
+    async fn dispatch(&self, connection: &mut Connection, request: Request, context: Context) -> io::Result<bool> {
+        let request = Rc::new(request);
+        let mut attempt = 1;
+        loop {
+            if let Some(mut file) = request.body.as_deref() {
+                io::Seek::rewind(&mut file)?;
+            }
+            let exchange = Exchange::new(Rc::clone(&request), Rc::clone(&self.buffer_dir));
+            let mut session = Session::new(Rc::clone(&exchange));
+            self.group.submit(exchange);
+            let ending = match forward::respond(connection, &mut session, &context).await? {
+                Verdict::Done { keep_alive } => return Ok(keep_alive),
+                Verdict::Tunnel(descriptor) => {
+                    drop(session);
+                    tunnel::run(connection, descriptor).await?;
+                    return Ok(false);
+                }
+                Verdict::Failed(ending) => ending,
+            };
+            let again = match ending {
+                Ending::Lost { undelivered: true } => attempt < ATTEMPTS,
+                Ending::Lost { undelivered: false } => request.is_safe && attempt == 1,
+                _ => false,
+            };
+            if !again {
+                return error_page::send(connection, &ending, &context, self.group.config().is_development()).await;
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// Answers what can't be a request, and ends the connection, as nobody knows where the next one would begin.
+async fn refuse(connection: &mut Connection, rejection: &Rejection) -> io::Result<bool> {
+    tracing::info!("refused a request from {}: {} {}", connection.peer.address, rejection.status, rejection.reason);
+    error_page::reject(connection, rejection).await?;
+    connection.linger().await;
+    Ok(false)
+}
+
+/// The upload of a request that has none.
+const fn nothing() -> Upload {
+    Upload::Memory(Vec::new())
+}

@@ -1,0 +1,71 @@
+//! A request head and body as the frame that a worker gets.
+
+use std::rc::Rc;
+
+use passenger_native::headers::{self, BlockWriter};
+use passenger_native::request::{self, Body, RequestLine, Scheme};
+
+use super::Proxy;
+use crate::http::body::Upload;
+use crate::http::connection::Connection;
+use crate::http::head::{Framing, Head, Rejection};
+use crate::pool::session::Request;
+
+/// Makes the frame.
+///
+/// # Errors
+/// 431 when it is longer than a frame can be.
+pub fn encode(proxy: &Proxy, connection: &Connection, head: &Head<'_>, upload: Upload) -> Result<Request, Rejection> {
+    let peer = &connection.peer;
+    let line = RequestLine {
+        protocol: head.protocol,
+        scheme: Scheme::Http,
+        method: head.method.as_bytes(),
+        target: head.target.as_bytes(),
+        script_len: 0,
+        peer: peer.address.as_bytes(),
+        peer_port: peer.port,
+        local_port: peer.local_port,
+        body_len: upload.length(),
+    };
+    let body = match &upload {
+        Upload::Memory(bytes) => Body::Inline(bytes),
+        Upload::File(..) => Body::Descriptor,
+    };
+    let mut frame = Vec::with_capacity(1024 + if let Upload::Memory(bytes) = &upload { bytes.len() } else { 0 });
+    request::encode(&mut frame, 0, head.repeated, &line, body, |block| write_headers(block, head, upload.length()))
+        .map_err(|_| Rejection { status: 431, reason: "the request head is too long" })?;
+    Ok(Request {
+        frame,
+        body: match upload {
+            Upload::Memory(_) => None,
+            Upload::File(file, _) => Some(Rc::new(file)),
+        },
+        is_safe: matches!(head.method, "GET" | "HEAD" | "OPTIONS"),
+        route: proxy.group.route(head.method, head.target),
+    })
+}
+
+fn write_headers(block: &mut BlockWriter<'_>, head: &Head<'_>, body_len: u64) {
+    if let Some(authority) = head.authority {
+        block.known(headers::id_of(b"host"), authority.as_bytes());
+    }
+    if head.framing == Framing::Chunked {
+        block.known(headers::CONTENT_LENGTH, body_len.to_string().as_bytes());
+    }
+    for header in head.headers {
+        let name = header.name.as_bytes();
+        match headers::id_of(name) {
+            0 if is_hidden(name) => {}
+            0 => block.cgi(name, header.value),
+            id if head.authority.is_some() && headers::KNOWN[usize::from(id)] == "host" => {}
+            id => block.known(id, header.value),
+        }
+    }
+}
+
+/// Headers that must not reach the application: the body has been decoded; `Proxy` would become `HTTP_PROXY`, which
+/// libraries take for a setting; a name with an underscore would pose as the one with a dash.
+fn is_hidden(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"transfer-encoding") || name.eq_ignore_ascii_case(b"proxy") || name.contains(&b'_')
+}

@@ -1,0 +1,109 @@
+//! What the person who started the instance is told: on the terminal, or through a pipe by the process that waits for
+//! an instance in the background.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::Write;
+use std::time::Duration;
+
+use super::StartError;
+use crate::app::detect::App;
+use crate::config::Config;
+
+/// Stands before everything else on the pipe: the instance is ready.
+pub const READY: u8 = b'1';
+/// The instance could not be started; the reason follows.
+const FAILED: u8 = b'0';
+
+/// Speaks to whoever started the instance.
+pub struct Report {
+    /// The process that waits for an instance in the background; it is told once.
+    parent: Option<Cell<Option<File>>>,
+    is_ready: Cell<bool>,
+}
+
+impl Report {
+    /// Reports on the terminal.
+    pub fn terminal() -> Self {
+        Self { parent: None, is_ready: Cell::new(false) }
+    }
+
+    /// Reports to the process that waits.
+    pub fn parent(pipe: File) -> Self {
+        Self { parent: Some(Cell::new(Some(pipe))), is_ready: Cell::new(false) }
+    }
+
+    /// The application is about to be loaded.
+    pub fn starting(&self, app: &App, environment: &str) {
+        self.say(&format!(
+            "Phusion Passenger {}: starting {} ({}, {environment})\n",
+            env!("CARGO_PKG_VERSION"),
+            app.root.display(),
+            app.kind.name()
+        ));
+    }
+
+    /// A step of starting the application begins. After the first start these are the log's matter.
+    pub fn step(&self, step: &str) {
+        if self.is_ready.get() {
+            tracing::info!("{step}");
+        } else {
+            self.say(&format!("  {step}…\n"));
+        }
+    }
+
+    /// The instance serves.
+    pub fn ready(&self, addresses: &[String], config: &Config, took: Duration) {
+        self.is_ready.set(true);
+        let urls: Vec<String> = addresses.iter().map(|address| url(address)).collect();
+        let how_to_stop = if config.daemonize {
+            format!("passenger stop {}", config.app_root.display())
+        } else {
+            "Ctrl-C".to_owned()
+        };
+        let mut text = format!(
+            "Ready in {:.1} s\n  address      {}\n  application  {}\n  environment  {}\n",
+            took.as_secs_f64(),
+            urls.join(" "),
+            config.app_root.display(),
+            config.environment,
+        );
+        if let Some(log) = &config.log_file {
+            text.push_str(&format!("  log          {}\n", log.display()));
+        }
+        text.push_str(&format!("  stop with    {how_to_stop}\n"));
+        self.say(&text);
+        self.tell_parent(READY, &text);
+    }
+
+    /// The instance could not be started.
+    pub fn failed(&self, error: &StartError) {
+        self.tell_parent(FAILED, &error.to_string());
+    }
+
+    /// The instance was told to stop.
+    pub fn stopping(&self) {
+        self.say("Stopping…\n");
+    }
+
+    fn say(&self, text: &str) {
+        if self.parent.is_none() {
+            // That nobody reads is no reason not to serve.
+            let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+        }
+    }
+
+    fn tell_parent(&self, outcome: u8, text: &str) {
+        if let Some(mut pipe) = self.parent.as_ref().and_then(Cell::take) {
+            let _ = pipe.write_all(&[outcome]).and_then(|()| pipe.write_all(text.as_bytes()));
+        }
+    }
+}
+
+fn url(address: &str) -> String {
+    match address.strip_prefix("unix:") {
+        Some(_) => address.to_owned(),
+        // A browser can't open the address that means all addresses.
+        None => format!("http://{}/", address.replace("0.0.0.0:", "localhost:").replace("[::]:", "localhost:")),
+    }
+}

@@ -1,0 +1,129 @@
+//! The first words between the agent and a process that it started.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use nix::unistd::Pid;
+use passenger_native::control::{FromProcess, PROTOCOL, ToProcess, check_version, tail};
+use tokio::time::{Instant, timeout_at};
+
+use super::SpawnError;
+use super::channel::Channel;
+use super::command::Launch;
+use super::output::Output;
+use super::reaper::Reaper;
+use super::worker_process::{Process, WorkerProcess};
+use crate::sys;
+
+/// A process on its way up.
+pub struct Starting<'a> {
+    pub launch: &'a Launch,
+    pub process: Process,
+    pub channel: Channel,
+    pub output: Rc<Output>,
+    pub deadline: Instant,
+    pub step: String,
+}
+
+impl<'a> Starting<'a> {
+    /// Executes the interpreter and tells it what to load. With `slots` it becomes a worker.
+    pub fn exec(launch: &'a Launch, reaper: &Rc<Reaper>, slots: Option<&[OwnedFd]>) -> Result<Self, SpawnError> {
+        let interpreter = launch.ruby.interpreter.display();
+        let step = format!("starting {interpreter}");
+        let failed = |error: std::io::Error| SpawnError::new(&launch.app, &step, error.to_string());
+        (launch.progress)(&step);
+        let (ours, theirs) = sys::socket::control_pair().map_err(failed)?;
+        let (output, pipe) = Output::open().map_err(failed)?;
+        let pid = sys::process::start(&mut launch.command(), theirs, pipe).map_err(failed)?;
+        output.belongs_to(pid.as_raw());
+        let process = Process::new(pid, reaper).map_err(failed)?;
+        let channel = Channel::new(ours).map_err(failed)?;
+        let load = ToProcess::Load {
+            protocol: PROTOCOL,
+            app: launch.load(),
+            slots: slots.map(|slots| slots.len() as u32),
+        };
+        let descriptors: Vec<_> = slots.unwrap_or_default().iter().map(AsFd::as_fd).collect();
+        channel.send(&load, &descriptors).map_err(failed)?;
+        let deadline = Instant::now() + launch.start_timeout;
+        Ok(Self { launch, process, channel, output, deadline, step })
+    }
+
+    /// Waits until the process says that it is ready.
+    pub async fn ready(mut self) -> Result<Self, SpawnError> {
+        loop {
+            let message = match timeout_at(self.deadline, self.channel.receive()).await {
+                Ok(Ok(message)) => message,
+                Ok(Err(error)) => return Err(self.error(error.to_string())),
+                Err(_) => return Err(self.too_slow()),
+            };
+            match message {
+                Some(FromProcess::Ready { .. }) => {
+                    self.output.forget();
+                    return Ok(self);
+                }
+                Some(FromProcess::Progress { step }) => {
+                    (self.launch.progress)(&step);
+                    self.step = step;
+                }
+                Some(FromProcess::Hello { protocol, language, version }) => {
+                    self.step = format!("starting {language} {version}");
+                    check_version(protocol).map_err(|error| self.error(error.to_string()))?;
+                }
+                Some(FromProcess::Failed { step, reason, output }) => {
+                    return Err(SpawnError { step, reason, output, ..self.error("") });
+                }
+                Some(FromProcess::Spawned { .. } | FromProcess::Exited { .. }) => {
+                    return Err(self.error("it spoke of workers before it was ready"));
+                }
+                None => {
+                    let exit = self.process.exit().await;
+                    return Err(self.error(format!("process {} {exit}", self.process.pid)));
+                }
+            }
+        }
+    }
+
+    fn error(&self, reason: impl Into<String>) -> SpawnError {
+        let kept = self.output.kept();
+        SpawnError { output: tail(&kept).to_owned(), ..SpawnError::new(&self.launch.app, &self.step, reason) }
+    }
+
+    fn too_slow(&self) -> SpawnError {
+        let seconds = self.launch.start_timeout.as_secs();
+        self.error(format!("it was not ready within {seconds} s"))
+            .with_hint("If it needs longer, raise --start-timeout; if it hangs, the output below may tell where")
+    }
+}
+
+/// Starts a worker without a preloader.
+pub async fn start_worker(launch: &Launch, reaper: &Rc<Reaper>) -> Result<WorkerProcess, SpawnError> {
+    let (ours, theirs) = data_channels(launch)?;
+    let starting = Starting::exec(launch, reaper, Some(&theirs))?;
+    drop(theirs);
+    let started = starting.ready().await?;
+    Ok(WorkerProcess { process: started.process, control: started.channel, channels: ours })
+}
+
+/// Both ends of a worker's data channels.
+pub fn data_channels(launch: &Launch) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>), SpawnError> {
+    let pairs: std::io::Result<Vec<_>> = (0..launch.slots).map(|_| sys::socket::data_pair()).collect();
+    let pairs = pairs.map_err(|error| SpawnError::channels(&launch.app, &error))?;
+    Ok(pairs.into_iter().unzip())
+}
+
+/// Waits for a process that somebody else started.
+pub fn adopt<'a>(
+    launch: &'a Launch,
+    reaper: &Rc<Reaper>,
+    pid: i32,
+    channel: Channel,
+    output: Rc<Output>,
+    deadline: Instant,
+) -> Result<Starting<'a>, SpawnError> {
+    output.belongs_to(pid);
+    let step = "starting a worker".to_owned();
+    let process = Process::new(Pid::from_raw(pid), reaper)
+        .map_err(|error| SpawnError { output: output.kept(), ..SpawnError::new(&launch.app, &step, error.to_string()) })?;
+    Ok(Starting { launch, process, channel, output, deadline, step })
+}

@@ -1,0 +1,73 @@
+//! Starting application processes.
+//!
+//! ```text
+//!   direct:  exec ── Load ──▶ loads, serves
+//!   smart:   exec ── Load ──▶ preloader: loads ── Spawn ──▶ forks ──▶ worker serves
+//! ```
+
+mod channel;
+pub mod command;
+mod error;
+mod handshake;
+mod output;
+mod preloader;
+pub mod reaper;
+mod worker_process;
+
+use std::rc::Rc;
+
+use tokio::sync::Mutex;
+
+pub use channel::Channel;
+pub use command::Launch;
+pub use error::SpawnError;
+pub use worker_process::{Process, WorkerProcess};
+
+use preloader::Preloader;
+use reaper::Reaper;
+
+/// How workers are started.
+enum Method {
+    Direct,
+    /// The preloader is started with the first worker, and again if it died.
+    Smart(Mutex<Option<Rc<Preloader>>>),
+}
+
+/// Starts workers of one version of an application.
+pub struct Spawner {
+    launch: Rc<Launch>,
+    method: Method,
+    reaper: Rc<Reaper>,
+}
+
+impl Spawner {
+    /// A spawner that has not started anything yet. `preload` says whether workers are forked from a preloader.
+    #[must_use]
+    pub fn new(launch: Rc<Launch>, preload: bool, reaper: Rc<Reaper>) -> Self {
+        let method = if preload { Method::Smart(Mutex::new(None)) } else { Method::Direct };
+        Self { launch, method, reaper }
+    }
+
+    /// Starts a worker and waits until it is ready.
+    ///
+    /// # Errors
+    /// What went wrong, in which step, with the program's output.
+    pub async fn spawn(&self) -> Result<WorkerProcess, SpawnError> {
+        match &self.method {
+            Method::Direct => handshake::start_worker(&self.launch, &self.reaper).await,
+            Method::Smart(preloader) => {
+                let preloader = {
+                    let mut current = preloader.lock().await;
+                    match current.as_ref().filter(|preloader| preloader.is_alive()) {
+                        Some(preloader) => Rc::clone(preloader),
+                        None => {
+                            let started = Preloader::start(&self.launch, &self.reaper).await?;
+                            Rc::clone(current.insert(started))
+                        }
+                    }
+                };
+                preloader.fork(&self.launch).await
+            }
+        }
+    }
+}

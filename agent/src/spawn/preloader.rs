@@ -1,0 +1,175 @@
+//! A process that has loaded the application and forks workers.
+//!
+//! ```text
+//!   exec ──▶ loading ──Ready──▶ idle ◀──Spawned── forking
+//!                                │  └────Spawn───▶
+//!                                └── channel closed: it leaves; its workers go on
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use passenger_native::control::{FromProcess, ToProcess};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::SpawnError;
+use super::channel::Channel;
+use super::command::Launch;
+use super::handshake::{self, Starting};
+use super::output::Output;
+use super::reaper::{Exit, Reaper};
+use super::worker_process::{Process, WorkerProcess};
+use crate::sys;
+
+/// How long a preloader may take to leave.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the preloader answers to an order to fork.
+type Outcome = Result<i32, Refusal>;
+
+struct Refusal {
+    step: String,
+    reason: String,
+    output: String,
+}
+
+/// What the preloader's handle and the task that listens to it share.
+struct Shared {
+    process: Process,
+    channel: Channel,
+    orders: RefCell<HashMap<u32, oneshot::Sender<Outcome>>>,
+    alive: Cell<bool>,
+    reaper: Rc<Reaper>,
+}
+
+/// A preloader. Dropping it tells the process to leave.
+pub struct Preloader {
+    shared: Rc<Shared>,
+    last_ticket: Cell<u32>,
+    dismissed: Option<oneshot::Sender<()>>,
+}
+
+impl Preloader {
+    /// Starts one and waits until it has loaded the application.
+    pub async fn start(launch: &Launch, reaper: &Rc<Reaper>) -> Result<Rc<Self>, SpawnError> {
+        let started = Starting::exec(launch, reaper, None)?.ready().await?;
+        let shared = Rc::new(Shared {
+            process: started.process,
+            channel: started.channel,
+            orders: RefCell::default(),
+            alive: Cell::new(true),
+            reaper: Rc::clone(reaper),
+        });
+        let (dismissed, dismissal) = oneshot::channel();
+        tokio::task::spawn_local(Rc::clone(&shared).attend(dismissal));
+        Ok(Rc::new(Self { shared, last_ticket: Cell::new(0), dismissed: Some(dismissed) }))
+    }
+
+    /// Whether it can fork.
+    pub fn is_alive(&self) -> bool {
+        self.shared.alive.get()
+    }
+
+    /// Has it fork a worker, and waits until that is ready.
+    pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
+        let step = "forking a worker";
+        let failed = |error: std::io::Error| SpawnError::new(&launch.app, step, error.to_string());
+        let (control, their_control) = sys::socket::control_pair().map_err(failed)?;
+        let (output, pipe) = Output::open().map_err(failed)?;
+        let (channels, theirs) = handshake::data_channels(launch)?;
+        let mut descriptors = vec![their_control.as_fd(), pipe.as_fd()];
+        descriptors.extend(theirs.iter().map(AsFd::as_fd));
+
+        let ticket = self.last_ticket.get().wrapping_add(1);
+        self.last_ticket.set(ticket);
+        let (order, outcome) = oneshot::channel();
+        self.shared.orders.borrow_mut().insert(ticket, order);
+        let message = ToProcess::Spawn { ticket, slots: theirs.len() as u32 };
+        self.shared.channel.send(&message, &descriptors).map_err(failed)?;
+        drop((their_control, pipe, theirs));
+
+        let deadline = Instant::now() + launch.start_timeout;
+        let pid = match timeout_at(deadline, outcome).await {
+            Ok(Ok(Ok(pid))) => pid,
+            Ok(Ok(Err(Refusal { step, reason, output }))) => {
+                return Err(SpawnError { output, ..SpawnError::new(&launch.app, &step, reason) });
+            }
+            Ok(Err(_)) => {
+                let exit = self.shared.process.exit().await;
+                return Err(SpawnError::new(&launch.app, step, format!("the preloader {exit}")));
+            }
+            Err(_) => {
+                self.shared.alive.set(false);
+                let seconds = launch.start_timeout.as_secs();
+                let reason = format!("the preloader did not fork within {seconds} s; it is replaced");
+                return Err(SpawnError::new(&launch.app, step, reason));
+            }
+        };
+        let channel = Channel::new(control).map_err(failed)?;
+        let starting = handshake::adopt(launch, &self.shared.reaper, pid, channel, output, deadline)?;
+        let started = starting.ready().await?;
+        Ok(WorkerProcess { process: started.process, control: started.channel, channels })
+    }
+}
+
+impl Drop for Preloader {
+    fn drop(&mut self) {
+        self.shared.alive.set(false);
+        drop(self.dismissed.take());
+    }
+}
+
+impl Shared {
+    async fn attend(self: Rc<Self>, dismissal: oneshot::Receiver<()>) {
+        let dismissed = tokio::select! {
+            () = self.listen() => false,
+            _ = dismissal => true,
+        };
+        self.alive.set(false);
+        self.orders.borrow_mut().clear();
+        if dismissed {
+            // It leaves when its channel ends; its process group is killed with the last handle.
+            self.channel.close();
+            if timeout(LEAVE_DEADLINE, self.process.ended()).await.is_err() {
+                tracing::warn!("preloader {} did not leave; it is killed", self.process.pid);
+            }
+        } else {
+            tracing::warn!("preloader {} {}; the next worker starts a new one", self.process.pid, self.process.exit().await);
+        }
+    }
+
+    async fn listen(&self) {
+        loop {
+            match self.channel.receive().await {
+                Ok(Some(FromProcess::Spawned { ticket, pid })) => self.settle(ticket, Ok(pid)),
+                Ok(Some(FromProcess::Failed { step, reason, output })) => {
+                    let ticket = self.orders.borrow().keys().min().copied();
+                    if let Some(ticket) = ticket {
+                        self.settle(ticket, Err(Refusal { step, reason, output }));
+                    }
+                }
+                Ok(Some(FromProcess::Exited { pid, code, signal })) => {
+                    let exit = signal.map_or(Exit::Code(code.unwrap_or(0)), Exit::Signal);
+                    self.reaper.ended(pid, exit);
+                }
+                Ok(Some(message)) => tracing::warn!("preloader {} said {message:?}", self.process.pid),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!("preloader {}: {error}", self.process.pid);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn settle(&self, ticket: u32, outcome: Outcome) {
+        if let Some(order) = self.orders.borrow_mut().remove(&ticket) {
+            // The order may have timed out meanwhile; then nobody waits.
+            let _ = order.send(outcome);
+        }
+    }
+}

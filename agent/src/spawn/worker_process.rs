@@ -1,0 +1,58 @@
+//! A worker as an operating system process.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::channel::Channel;
+use super::reaper::Reaper;
+use crate::sys;
+
+/// A process with the group it leads. Dropping it kills the group.
+pub struct Process {
+    /// Its id, and its group's.
+    pub pid: Pid,
+    pidfd: AsyncFd<OwnedFd>,
+    reaper: Rc<Reaper>,
+}
+
+impl Process {
+    /// Takes charge of a process that is still there.
+    pub(super) fn new(pid: Pid, reaper: &Rc<Reaper>) -> io::Result<Self> {
+        let pidfd = sys::watch::register(sys::process::pidfd(pid)?, Interest::READABLE)?;
+        reaper.expect(pid.as_raw());
+        Ok(Self { pid, pidfd, reaper: Rc::clone(reaper) })
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        // An error means that the descriptor can't tell any more; the channels will.
+        let _ = self.pidfd.readable().await;
+    }
+
+    /// How it ended, as a sentence's end: "was killed by SIGKILL".
+    pub async fn exit(&self) -> String {
+        self.reaper.exit_of(self.pid.as_raw()).await.map_or_else(|| "ended".to_owned(), |exit| exit.to_string())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        sys::process::signal_group(self.pid, Signal::SIGKILL);
+    }
+}
+
+/// A worker that is ready to serve.
+pub struct WorkerProcess {
+    /// The process.
+    pub process: Process,
+    /// Its control channel; closing it tells the process that the agent is gone.
+    pub control: Channel,
+    /// The agent's ends of its data channels, one a slot.
+    pub channels: Vec<OwnedFd>,
+}

@@ -1,0 +1,7 @@
+//! The kernel: the only module with `unsafe` and raw system calls.
+
+pub mod file;
+pub mod memory;
+pub mod process;
+pub mod socket;
+pub mod watch;

@@ -1,0 +1,7 @@
+# frozen_string_literal: true
+
+# A 1 MB body in one piece: what it costs to move bytes.
+BODY = ("0123456789abcdef" * 64 * 1024)
+HEADERS = { "content-type" => "application/octet-stream", "content-length" => BODY.bytesize.to_s }.freeze
+
+run ->(_env) { [200, HEADERS.dup, [BODY]] }

@@ -1,0 +1,381 @@
+//! The option table: the one place that knows which options exist.
+//!
+//! The command line, `--help`, `Passengerfile.json`, the `PASSENGER_*` environment variables and `docs/options.md`
+//! are all made from [`OPTIONS`]. An option is added by adding one entry here and one line where its value is used.
+
+/// What values an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text that is not empty.
+    Text,
+    /// A file or directory. A relative one starts at the working directory, or at the application when it stands in
+    /// `Passengerfile.json`.
+    Path,
+    /// A file or directory inside the application: a relative one always starts at the application.
+    AppPath,
+    /// A program: a path, or a bare name that is looked up in `PATH`.
+    Program,
+    /// A whole number, both bounds included.
+    Integer {
+        /// The smallest value that is accepted.
+        min: u64,
+        /// The largest value that is accepted.
+        max: u64,
+    },
+    /// On or off; on the command line `--name` and `--no-name`.
+    Flag,
+    /// One of a few words.
+    Choice {
+        /// The words, as they are shown.
+        values: &'static [&'static str],
+        /// Other spellings, each with the word it stands for.
+        synonyms: &'static [(&'static str, &'static str)],
+    },
+}
+
+/// What holds when nobody sets the option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// This text, read as if the user had given it.
+    Fixed(&'static str),
+    /// Found out when the server starts; the text says how.
+    Computed(&'static str),
+    /// The option has no effect.
+    Unset,
+}
+
+/// Under which heading an option is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Where requests come in.
+    Listening,
+    /// What is run, and how.
+    Application,
+    /// How many workers there are and how long requests wait for them.
+    Pool,
+    /// How the server itself runs: background, files, log.
+    Server,
+}
+
+impl Section {
+    /// All sections, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Listening, Self::Application, Self::Pool, Self::Server];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Listening => "Listening",
+            Self::Application => "Application",
+            Self::Pool => "Pool",
+            Self::Server => "Server",
+        }
+    }
+}
+
+/// One option.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Name in snake case; it is the key in `Passengerfile.json`.
+    pub name: &'static str,
+    /// One-letter flag on the command line.
+    pub short: Option<char>,
+    /// Other names, valid wherever `name` is.
+    pub aliases: &'static [&'static str],
+    /// What values it takes.
+    pub kind: Kind,
+    /// What holds when nobody sets it.
+    pub default: DefaultValue,
+    /// What `--help` calls the value; empty for a flag.
+    pub value_name: &'static str,
+    /// One or two lines, with units.
+    pub help: &'static str,
+    /// Where it is shown.
+    pub section: Section,
+}
+
+impl OptionSpec {
+    /// The long flag without its dashes: `max-pool-size`.
+    pub fn long(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// The environment variables that set it, the main one first: `PASSENGER_MAX_POOL_SIZE`.
+    pub fn environment_variables(&self) -> impl Iterator<Item = String> {
+        std::iter::once(&self.name).chain(self.aliases).map(|name| format!("PASSENGER_{}", name.to_ascii_uppercase()))
+    }
+}
+
+/// The option called `name` (snake case) or that has it as an alias.
+pub fn find(name: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.name == name || option.aliases.contains(&name))
+}
+
+/// Log levels that the original numbered from 0 to 7; 6 and 7 were shades of debug.
+const LOG_LEVEL_NUMBERS: &[(&str, &str)] = &[
+    ("0", "crit"),
+    ("1", "error"),
+    ("2", "warn"),
+    ("3", "notice"),
+    ("4", "info"),
+    ("5", "debug"),
+    ("6", "debug"),
+    ("7", "debug"),
+];
+
+/// Every option, in the order in which it is shown within its section.
+pub static OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "address",
+        short: Some('a'),
+        aliases: &[],
+        kind: Kind::Text,
+        default: DefaultValue::Computed("0.0.0.0 in production, else 127.0.0.1"),
+        value_name: "HOST",
+        help: "Listen on this address or host name",
+        section: Section::Listening,
+    },
+    OptionSpec {
+        name: "port",
+        short: Some('p'),
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 65535 },
+        default: DefaultValue::Fixed("3000"),
+        value_name: "PORT",
+        help: "Listen on this TCP port; 0 lets the system choose one",
+        section: Section::Listening,
+    },
+    OptionSpec {
+        name: "socket",
+        short: Some('S'),
+        aliases: &[],
+        kind: Kind::Path,
+        default: DefaultValue::Unset,
+        value_name: "FILE",
+        help: "Listen on this Unix socket instead of a TCP port",
+        section: Section::Listening,
+    },
+    OptionSpec {
+        name: "environment",
+        short: Some('e'),
+        aliases: &[],
+        kind: Kind::Text,
+        default: DefaultValue::Computed("PASSENGER_APP_ENV, RAILS_ENV, RACK_ENV or development"),
+        value_name: "NAME",
+        help: "The application's environment",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "app_type",
+        short: None,
+        aliases: &[],
+        kind: Kind::Choice { values: &["rack"], synonyms: &[] },
+        default: DefaultValue::Computed("detected"),
+        value_name: "TYPE",
+        help: "The kind of application",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "startup_file",
+        short: None,
+        aliases: &[],
+        kind: Kind::AppPath,
+        default: DefaultValue::Computed("config.ru"),
+        value_name: "FILE",
+        help: "The file that starts the application, relative to it",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "rackup",
+        short: Some('R'),
+        aliases: &[],
+        kind: Kind::AppPath,
+        default: DefaultValue::Unset,
+        value_name: "FILE",
+        help: "Short for --app-type rack --startup-file FILE",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "ruby",
+        short: None,
+        aliases: &[],
+        kind: Kind::Program,
+        default: DefaultValue::Computed("passenger's own, else ruby in PATH"),
+        value_name: "PROGRAM",
+        help: "The Ruby that runs the application",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "spawn_method",
+        short: None,
+        aliases: &[],
+        kind: Kind::Choice { values: &["smart", "direct"], synonyms: &[] },
+        default: DefaultValue::Fixed("smart"),
+        value_name: "NAME",
+        help: "Fork workers from one loaded application, or load it in each",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "start_timeout",
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 1, max: 86_400 },
+        default: DefaultValue::Fixed("90"),
+        value_name: "SECONDS",
+        help: "How long the application may take to start, in seconds",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "threads",
+        short: None,
+        // The original's name for it.
+        aliases: &["thread_count"],
+        // One descriptor a thread travels in one message, which holds at most 253 of them.
+        kind: Kind::Integer { min: 1, max: 128 },
+        default: DefaultValue::Fixed("1"),
+        value_name: "NUMBER",
+        help: "How many requests a worker serves at the same time",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "static_files_dir",
+        short: None,
+        aliases: &[],
+        kind: Kind::AppPath,
+        default: DefaultValue::Fixed("public"),
+        value_name: "DIR",
+        help: "Serve files in this directory directly, relative to the application",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "max_pool_size",
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 1, max: 10_000 },
+        default: DefaultValue::Fixed("6"),
+        value_name: "NUMBER",
+        help: "How many workers there may be at most",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "min_instances",
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 10_000 },
+        default: DefaultValue::Fixed("1"),
+        value_name: "NUMBER",
+        help: "How many workers are kept without traffic",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "max_requests",
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 1_000_000_000 },
+        default: DefaultValue::Fixed("0"),
+        value_name: "NUMBER",
+        help: "Replace a worker after this many requests; 0 means never",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "max_request_queue_size",
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 1_000_000 },
+        default: DefaultValue::Fixed("100"),
+        value_name: "NUMBER",
+        help: "How many requests may wait, more get 503; 0 means no limit",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "daemonize",
+        short: Some('d'),
+        aliases: &[],
+        kind: Kind::Flag,
+        default: DefaultValue::Fixed("false"),
+        value_name: "",
+        help: "Run in the background",
+        section: Section::Server,
+    },
+    OptionSpec {
+        name: "pid_file",
+        short: None,
+        aliases: &[],
+        kind: Kind::Path,
+        default: DefaultValue::Computed("tmp/pids/passenger.PORT.pid"),
+        value_name: "FILE",
+        help: "Write the process id to this file",
+        section: Section::Server,
+    },
+    OptionSpec {
+        name: "log_file",
+        short: None,
+        aliases: &[],
+        kind: Kind::Path,
+        default: DefaultValue::Computed("the terminal; in the background log/passenger.PORT.log"),
+        value_name: "FILE",
+        help: "Write the log to this file",
+        section: Section::Server,
+    },
+    OptionSpec {
+        name: "log_level",
+        short: None,
+        aliases: &[],
+        kind: Kind::Choice {
+            values: &["crit", "error", "warn", "notice", "info", "debug"],
+            synonyms: LOG_LEVEL_NUMBERS,
+        },
+        default: DefaultValue::Fixed("notice"),
+        value_name: "LEVEL",
+        help: "How much is logged",
+        section: Section::Server,
+    },
+    OptionSpec {
+        name: "instance_registry_dir",
+        short: None,
+        aliases: &[],
+        kind: Kind::Path,
+        default: DefaultValue::Computed("TMPDIR, else /tmp"),
+        value_name: "DIR",
+        help: "Where stop and status find running instances",
+        section: Section::Server,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_name_or_short_flag_is_used_twice() {
+        let mut names = HashSet::new();
+        let mut shorts = HashSet::new();
+        for option in OPTIONS {
+            for name in std::iter::once(&option.name).chain(option.aliases) {
+                assert!(names.insert(name), "{name} is used twice");
+                assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name} is not snake case");
+            }
+            assert!(option.short.is_none_or(|short| shorts.insert(short)), "-{:?} is used twice", option.short);
+        }
+    }
+
+    #[rstest]
+    #[case("max_pool_size", Some("max_pool_size"))]
+    #[case("thread_count", Some("threads"))]
+    #[case("max-pool-size", None)]
+    #[case("", None)]
+    fn finds_by_name_and_alias(#[case] name: &str, #[case] found: Option<&str>) {
+        assert_eq!(find(name).map(|option| option.name), found);
+    }
+
+    #[test]
+    fn spells_a_name_for_each_place() {
+        let threads = find("threads").unwrap();
+        assert_eq!(find("max_pool_size").unwrap().long(), "max-pool-size");
+        assert_eq!(
+            threads.environment_variables().collect::<Vec<_>>(),
+            ["PASSENGER_THREADS", "PASSENGER_THREAD_COUNT"]
+        );
+    }
+}

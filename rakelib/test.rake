@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+# All parts run even when one fails, so that one run tells everything; the failed parts are named at the end.
+module TestRun
+  PARTS = {
+    "lint" => "formatting, clippy, rubocop",
+    "test:rust" => "native and agent",
+    "test:ruby" => "the gem's Ruby",
+    "test:ruby:gc_stress" => "the gem's Ruby under GC.stress",
+    "test:gem" => "the gem built, installed and used",
+    "test:scenarios" => "real apps, real signals"
+  }.freeze
+
+  def self.part(name, meaning)
+    puts "", "==> #{name}: #{meaning}"
+    Rake::Task[name].invoke
+    nil
+  rescue StandardError => e
+    puts "==> #{name} FAILED: #{e.message.lines.first}"
+    name
+  end
+end
+
+desc "Run all checks and tests"
+task test: :build do
+  failed = TestRun::PARTS.filter_map { |name, meaning| TestRun.part(name, meaning) }
+  abort "\nFAILED: #{failed.join(', ')} (run one alone: rake #{failed.first})" if failed.any?
+end
+
+namespace :test do
+  desc "Unit tests of native and agent"
+  task :rust do
+    sh "cargo", "test", "--quiet", "-p", "passenger-native", "-p", "passenger-agent"
+  end
+
+  # A Ruby suite in a process of its own, against the development build, and without the minitest plugins of other gems
+  # (Rails' reporter).
+  ruby_suite = lambda do |environment, files|
+    sh Build.environment("debug").merge("MT_NO_PLUGINS" => "1", **environment),
+       "ruby", "-w", "-Iruby/lib", "-Iruby/test", "-e", "ARGV.each { |file| require File.expand_path(file) }", *files
+  end
+  packaging = FileList["ruby/test/packaging/*_test.rb"]
+  suite = FileList["ruby/test/**/*_test.rb"] - packaging
+
+  desc "The gem's Ruby suite"
+  task ruby: :build do
+    ruby_suite.call({}, suite)
+  end
+
+  desc "The gem's Ruby suite with a garbage collection at every allocation"
+  task "ruby:gc_stress" => :build do
+    ruby_suite.call({ "GC_STRESS" => "1" }, suite)
+  end
+
+  desc "Build the gem, install it into an empty GEM_HOME, use it there"
+  task gem: :gem do
+    ruby_suite.call({}, packaging)
+  end
+
+  desc "Scenarios over the applications in tests/apps"
+  task scenarios: :build do
+    sh Build.environment("debug"), "cargo", "test", "-p", "passenger-tests"
+  end
+end

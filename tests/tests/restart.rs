@@ -1,0 +1,158 @@
+//! `touch tmp/restart.txt` brings a new version: at once in development, without losing a request in production.
+
+use passenger_tests::{App, Process, Request, Server, ours_only, wait_until};
+use rstest::rstest;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn version(number: u32) -> String {
+    format!("run ->(_) {{ [200, {{ \"Content-Type\" => \"text/plain\" }}, [\"version {number}\"]] }}\n")
+}
+
+const BROKEN: &str = "raise \"broken on purpose\"\n";
+
+/// Deploys this rackup file.
+fn deploy(app: &App, config_ru: &str) {
+    app.write("config.ru", config_ru);
+    app.touch_restart_txt();
+}
+
+#[rstest]
+fn in_development_the_next_request_meets_the_new_version(#[values("smart", "direct")] spawn_method: &str) {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::of(&version(1))).argument("--spawn-method").argument(spawn_method).start();
+    let mut connection = server.connect();
+    for number in 2..=4 {
+        deploy(server.app(), &version(number));
+        assert_eq!(connection.request(&Request::get("/")).text(), format!("version {number}"));
+    }
+}
+
+#[rstest]
+fn without_a_restart_the_old_version_stays(#[values("development", "production")] environment: &str) {
+    ours_only!("Passenger's own restart");
+    let app = App::of(&version(1));
+    // One that was there before is no request for a restart.
+    app.touch_restart_txt();
+    let server = Server::of(app).environment(environment).start();
+    let pids: Vec<_> = (0..3).map(|_| server.get("/").text().to_owned()).collect();
+    assert_eq!(pids, ["version 1", "version 1", "version 1"]);
+    server.app().write("config.ru", version(2));
+    assert_eq!(server.get("/").text(), "version 1");
+}
+
+#[rstest]
+fn files_that_the_rackup_file_requires_are_loaded_anew() {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::fixture("rack")).start();
+    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    server.app().edit("lib/requests.rb", "Hello from Rack", "Good morning from Rack");
+    server.app().touch_restart_txt();
+    assert_eq!(server.get("/hello").text(), "Good morning from Rack\n");
+}
+
+#[rstest]
+fn in_production_the_old_version_serves_until_the_new_one_is_ready() {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::of(&version(1))).environment("production").max_pool_size(2).start();
+    let stop = AtomicBool::new(false);
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut connection = server.connect();
+                    let mut answers = Vec::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        let response = connection.request(&Request::get("/"));
+                        assert_eq!(response.status, 200);
+                        answers.push(response.text().to_owned());
+                    }
+                    answers
+                })
+            })
+            .collect();
+        for number in 2..=4 {
+            deploy(server.app(), &version(number));
+            wait_until("the new version serves", || server.get("/").text() == format!("version {number}"));
+        }
+        stop.store(true, Ordering::Relaxed);
+        clients.into_iter().flat_map(|client| client.join().expect("no request is lost")).collect()
+    });
+    assert!(answers.iter().any(|answer| answer == "version 1"), "the clients came too late");
+    assert!(answers.iter().any(|answer| answer == "version 4"), "the clients left too early");
+}
+
+#[rstest]
+fn a_request_that_is_being_served_is_finished_by_the_old_version(
+    #[values("development", "production")] environment: &str,
+) {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::fixture("rack")).environment(environment).max_pool_size(2).start();
+    let mut long = server.connect();
+    long.send(Request::get("/wait/long").to_bytes());
+    let old = server.app().worker_at_gate("long");
+    server.app().edit("lib/requests.rb", "Hello from Rack", "Good morning from Rack");
+    server.app().touch_restart_txt();
+    wait_until("the new version serves", || server.get("/hello").text() == "Good morning from Rack\n");
+    server.app().open_gate("long");
+    assert_eq!(Process(long.receive().number()), old);
+    old.wait_until_gone();
+}
+
+#[rstest]
+fn nothing_is_left_of_the_old_version() {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::fixture("rack")).max_pool_size(2).start();
+    let before = server.process().descendants();
+    server.app().touch_restart_txt();
+    server.get("/hello");
+    wait_until("its processes are gone", || {
+        let after = server.process().descendants();
+        // The agent stays, and nothing else.
+        before.iter().filter(|process| after.contains(process)).count() <= 1
+    });
+}
+
+#[rstest]
+fn in_development_a_broken_version_is_shown_with_its_error_and_can_be_repaired() {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::of(&version(1))).start();
+    deploy(server.app(), BROKEN);
+    let page = server.get("/");
+    assert_eq!(page.status, 503);
+    for text in ["broken on purpose", "RuntimeError", "config.ru"] {
+        assert!(page.text().contains(text), "{text:?} is not in {page:?}");
+    }
+    deploy(server.app(), &version(2));
+    assert_eq!(server.get("/").text(), "version 2");
+}
+
+#[rstest]
+fn in_production_a_broken_version_leaves_the_old_one_in_place() {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::of(&version(1))).environment("production").start();
+    deploy(server.app(), BROKEN);
+    wait_until("the error is logged", || {
+        assert_eq!(server.get("/").text(), "version 1");
+        server.log().contains("broken on purpose")
+    });
+    assert_eq!(server.get("/").text(), "version 1");
+    deploy(server.app(), &version(2));
+    wait_until("the repaired version serves", || server.get("/").text() == "version 2");
+}
+
+#[rstest]
+fn a_broken_version_is_not_tried_again_for_every_request() {
+    ours_only!("Passenger's own restart");
+    let app = App::of(&version(1));
+    app.write("tmp/boots", "");
+    let server = Server::of(app).environment("production").start();
+    deploy(server.app(), "File.write(\"tmp/boots\", \"x\", mode: \"a\")\nraise \"broken on purpose\"\n");
+    wait_until("the error is logged", || {
+        server.get("/");
+        server.log().contains("broken on purpose")
+    });
+    for _ in 0..50 {
+        assert_eq!(server.get("/").text(), "version 1");
+    }
+    assert!(server.app().read("tmp/boots").len() <= 2, "tried again and again");
+}
