@@ -23,7 +23,7 @@ module Bench
     def idle_memory(server)
       sleep IDLE_SECONDS
       pids = server.pids.select { |pid| File.basename(File.readlink("/proc/#{pid}/exe")) == AGENT }
-      agent = pids.max
+      agent = pids.find { |pid| pid != server.pid } || server.pid
       pids.to_h { |pid| [pid == agent ? "agent" : "watchdog", figures(pid)] }
     end
 

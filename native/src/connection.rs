@@ -12,8 +12,8 @@ use nix::sys::socket::MsgFlags;
 use crate::error::ProtocolError;
 use crate::fds::Receiver;
 use crate::frame::{self, Header};
-use crate::outbox::Outbox;
 pub use crate::outbox::Flushed;
+use crate::outbox::Outbox;
 
 const INITIAL_BUFFER: usize = 16 * 1024;
 /// Buffers that one large frame has grown are given back above this size.
@@ -110,7 +110,8 @@ impl Connection {
     }
 
     fn make_room(&mut self) -> Result<(), ProtocolError> {
-        let needed = Header::decode(&self.input[self.unread.clone()])?.map_or(frame::HEADER_LEN, |header| header.frame_len());
+        let needed =
+            Header::decode(&self.input[self.unread.clone()])?.map_or(frame::HEADER_LEN, |header| header.frame_len());
         if self.unread.is_empty() {
             self.unread = 0..0;
             if self.input.len() > KEPT_BUFFER {

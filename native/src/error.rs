@@ -42,7 +42,10 @@ impl fmt::Display for ProtocolError {
             Self::Unexpected(what) => write!(f, "unexpected {what}"),
             Self::Message(reason) => write!(f, "unreadable control message: {reason}"),
             Self::Version { ours, theirs } => {
-                write!(f, "this side speaks control protocol {ours}, the other {theirs}; install the same version on both")
+                write!(
+                    f,
+                    "this side speaks control protocol {ours}, the other {theirs}; install the same version on both"
+                )
             }
         }
     }

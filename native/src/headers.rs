@@ -258,7 +258,10 @@ mod tests {
         for name in ["", "x", "hosts", "accep", "x-foo", "content-lengti"] {
             assert_eq!(id_of(name.as_bytes()), 0, "{name}");
         }
-        assert_eq!([HOST, COOKIE, CONTENT_LENGTH].map(|id| KNOWN[usize::from(id)]), ["host", "cookie", "content-length"]);
+        assert_eq!(
+            [HOST, COOKIE, CONTENT_LENGTH].map(|id| KNOWN[usize::from(id)]),
+            ["host", "cookie", "content-length"]
+        );
     }
 
     #[test]

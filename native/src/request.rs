@@ -131,7 +131,8 @@ pub fn encode(
 pub fn decode<'a>(header: &frame::Header, payload: &'a [u8]) -> Result<Request<'a>, ProtocolError> {
     let truncated = || ProtocolError::Truncated("the request line");
     let (fixed, rest) = payload.split_first_chunk::<FIXED_LEN>().ok_or_else(truncated)?;
-    let &[protocol, scheme, method_len, peer_len, p0, p1, l0, l1, t0, t1, t2, t3, s0, s1, _, _, ref body_len @ ..] = fixed;
+    let &[protocol, scheme, method_len, peer_len, p0, p1, l0, l1, t0, t1, t2, t3, s0, s1, _, _, ref body_len @ ..] =
+        fixed;
     let protocol = match protocol {
         10 => Protocol::Http10,
         11 => Protocol::Http11,
@@ -143,8 +144,7 @@ pub fn decode<'a>(header: &frame::Header, payload: &'a [u8]) -> Result<Request<'
         _ => return Err(ProtocolError::Invalid("scheme")),
     };
     let (method, rest) = rest.split_at_checked(usize::from(method_len)).ok_or_else(truncated)?;
-    let (target, rest) =
-        rest.split_at_checked(u32::from_le_bytes([t0, t1, t2, t3]) as usize).ok_or_else(truncated)?;
+    let (target, rest) = rest.split_at_checked(u32::from_le_bytes([t0, t1, t2, t3]) as usize).ok_or_else(truncated)?;
     let (peer, rest) = rest.split_at_checked(usize::from(peer_len)).ok_or_else(truncated)?;
     let script_len = u16::from_le_bytes([s0, s1]);
     let (headers, rest) = HeaderBlock::split_from(rest)?;

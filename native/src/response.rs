@@ -37,9 +37,7 @@ pub struct InvalidHeader;
 /// Whether `name` is a token (RFC 9110, 5.6.2).
 #[must_use]
 pub fn is_valid_name(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name.len() <= usize::from(u16::MAX)
-        && name.iter().all(|&byte| TOKEN[usize::from(byte)])
+    !name.is_empty() && name.len() <= usize::from(u16::MAX) && name.iter().all(|&byte| TOKEN[usize::from(byte)])
 }
 
 const TOKEN: [bool; 256] = {

@@ -161,6 +161,7 @@ fn a_packet_that_is_no_message_is_an_error() {
     send(&agent, &of_length(MAX_MESSAGE), &[]).unwrap();
     assert!(process.receive().is_ok(), "just the limit");
     let too_long = of_length(MAX_MESSAGE + 1);
+    assert!(control::encode(&FromProcess::Progress { step: "a".repeat(MAX_MESSAGE) }).is_err());
     for packet in [&b"hello"[..], b"{}", &too_long] {
         send(&agent, packet, &[]).unwrap();
         assert_eq!(process.receive().unwrap_err().kind(), ErrorKind::InvalidData);

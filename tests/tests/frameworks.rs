@@ -21,6 +21,15 @@ fn form(target: &str, fields: &[(&str, &str)], cookies: &str) -> Request {
         .header("Cookie", cookies)
 }
 
+#[rstest]
+fn the_example_application_greets_newcomers() {
+    let page = Server::of(App::fixture("hello")).start().get("/");
+    assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
+    for text in ["Passenger is running", "ruby 3.", "development", "touch tmp/restart.txt", "passenger status"] {
+        assert!(page.text().contains(text), "{text:?} is not in {page:?}");
+    }
+}
+
 #[fixture]
 #[once]
 fn sinatra() -> Server {

@@ -14,6 +14,7 @@ fn server() -> Server {
 #[case("/static.txt?version=1", "text/plain", "a static file\n")]
 #[case("/style.css", "text/css", "body { color: navy; }\n")]
 #[case("/deep/page.html", "text/html", "<h1>deep</h1>\n")]
+#[case("/deep/page", "text/html", "<h1>deep</h1>\n")]
 #[case("/a%20file.txt", "text/plain", "spaced\n")]
 #[case("/%73tatic.txt", "text/plain", "a static file\n")]
 #[case("/shadowed", "application/octet-stream", "shadows the application\n")]

@@ -105,7 +105,8 @@ impl Connection {
             0 => !self.input.is_empty(),
             _ => {
                 self.input.len() > MAX_TARGET
-                    || memchr::memchr_iter(b'\n', new).any(|at| matches!(&new[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+                    || memchr::memchr_iter(b'\n', new)
+                        .any(|at| matches!(&new[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
             }
         }
     }

@@ -362,7 +362,10 @@ impl Group {
                 }
                 Err(error) => {
                     group.failed(error);
-                    tracing::error!("{} was not restarted; the version before goes on serving", group.app.root.display());
+                    tracing::error!(
+                        "{} was not restarted; the version before goes on serving",
+                        group.app.root.display()
+                    );
                 }
             }
             group.keep_up(false);

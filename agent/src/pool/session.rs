@@ -70,8 +70,9 @@ pub enum Ending {
     Cancelled,
     /// The worker died or broke the protocol.
     Lost {
-        /// It provably never had the whole request.
-        undelivered: bool,
+        /// The request may be given to another one: the worker provably never had all of it, or it is a safe one that
+        /// stood behind the one that was being served.
+        repeatable: bool,
     },
     /// The answer could not be buffered.
     Unbuffered(Rc<std::io::Error>),
@@ -265,9 +266,7 @@ impl Drop for Session {
             wake(&mut state.writer);
             state.ending.is_some()
         };
-        if !ended
-            && let Some(slot) = exchange.slot.borrow().upgrade()
-        {
+        if !ended && let Some(slot) = exchange.slot.borrow().upgrade() {
             slot.cancel(exchange);
         }
     }

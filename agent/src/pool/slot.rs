@@ -204,8 +204,9 @@ impl Slot {
         };
         let last = lost.len().saturating_sub(1);
         for (index, entry) in lost.into_iter().enumerate() {
-            // Frames are read in order: if something was unread, then the end of the last one was.
-            entry.exchange.end(Ending::Lost { undelivered: unread && index == last });
+            // Frames are read in order: if something was unread, then the end of the last one was. Only safe requests
+            // are queued behind others.
+            entry.exchange.end(Ending::Lost { repeatable: index > 0 || (unread && index == last) });
         }
         if let Some(worker) = self.worker() {
             worker.slot_closed();

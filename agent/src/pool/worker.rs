@@ -64,10 +64,8 @@ impl Worker {
             started: Instant::now(),
             handled: Cell::new(0),
         });
-        let slots: std::io::Result<Vec<_>> = channels
-            .into_iter()
-            .map(|channel| Slot::new(channel, Rc::downgrade(&worker), Rc::clone(turn)))
-            .collect();
+        let slots: std::io::Result<Vec<_>> =
+            channels.into_iter().map(|channel| Slot::new(channel, Rc::downgrade(&worker), Rc::clone(turn))).collect();
         for slot in worker.slots.get_or_init(|| slots.unwrap_or_default()) {
             tokio::task::spawn_local(Rc::clone(slot).run());
         }

@@ -56,7 +56,7 @@ pub async fn respond(connection: &mut Connection, session: &mut Session, context
                     Ok(answer) => payload.slice_ref(answer.body),
                     Err(error) => {
                         tracing::error!("a worker's answer could not be read: {error}");
-                        return Ok(Verdict::Failed(Ending::Lost { undelivered: false }));
+                        return Ok(Verdict::Failed(Ending::Lost { repeatable: false }));
                     }
                 };
                 return answer(connection, session, context, &frame, &payload, first).await;
@@ -65,7 +65,7 @@ pub async fn respond(connection: &mut Connection, session: &mut Session, context
             Event::End(ending) => return Ok(Verdict::Failed(ending)),
             Event::Chunk(_) | Event::File(..) => {
                 tracing::error!("a worker sent a body without a head");
-                return Ok(Verdict::Failed(Ending::Lost { undelivered: false }));
+                return Ok(Verdict::Failed(Ending::Lost { repeatable: false }));
             }
         }
     }
@@ -82,7 +82,7 @@ async fn answer(
     let status = frame.aux;
     let start = connection.output.len();
     let Ok(head) = native::decode(frame, payload) else {
-        return Ok(Verdict::Failed(Ending::Lost { undelivered: false }));
+        return Ok(Verdict::Failed(Ending::Lost { repeatable: false }));
     };
     let announced = head_writer::write(&mut connection.output, status, &head.headers);
     if announced.is_malformed() {
@@ -141,10 +141,14 @@ async fn send_named_file(
     start: usize,
     path: &Path,
 ) -> io::Result<Verdict> {
-    let (file, length, _) = match sendfile::open(path) {
+    let opened = if path.is_absolute() { sendfile::open(path) } else { Err(io::ErrorKind::InvalidFilename.into()) };
+    let (file, length, _) = match opened {
         Ok(opened) => opened,
         Err(error) => {
-            tracing::error!("X-Sendfile: {} can't be sent: {error}", path.display());
+            tracing::error!(
+                "X-Sendfile: {} can't be sent: {error}; it must be the absolute path of a file",
+                path.display()
+            );
             connection.output.truncate(start);
             return Ok(Verdict::Failed(Ending::Cancelled));
         }

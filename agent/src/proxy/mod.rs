@@ -32,7 +32,7 @@ use incoming::{Incoming, Pending};
 
 /// The answer for which a client with `Expect: 100-continue` waits (RFC 9110, 15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// How often a request that no worker has seen may be given to another.
+/// How often a request may be given to a worker.
 const ATTEMPTS: u32 = 3;
 
 /// Everything a request needs on its way.
@@ -92,7 +92,7 @@ impl Proxy {
         }
     }
 
-    /// Has the application answer, once more if a worker died that had not seen the request.
+    /// Has the application answer; again if a worker died that had not begun with the request.
     async fn dispatch(&self, connection: &mut Connection, request: Request, context: Context) -> io::Result<bool> {
         let request = Rc::new(request);
         let mut attempt = 1;
@@ -112,13 +112,9 @@ impl Proxy {
                 }
                 Verdict::Failed(ending) => ending,
             };
-            let again = match ending {
-                Ending::Lost { undelivered: true } => attempt < ATTEMPTS,
-                Ending::Lost { undelivered: false } => request.is_safe && attempt == 1,
-                _ => false,
-            };
-            if !again {
-                return error_page::send(connection, &ending, &context, self.group.config().is_development()).await;
+            if !matches!(ending, Ending::Lost { repeatable: true }) || attempt == ATTEMPTS {
+                let show_details = self.group.config().is_development();
+                return error_page::send(connection, &ending, &context, show_details).await;
             }
             attempt += 1;
         }

@@ -111,7 +111,8 @@ fn relative_path(target: &str) -> Option<PathBuf> {
             byte
         });
     }
-    let safe = !decoded.contains(&0) && !decoded.starts_with(b"/")
+    let safe = !decoded.contains(&0)
+        && !decoded.starts_with(b"/")
         && decoded.split(|&byte| byte == b'/').all(|segment| !matches!(segment, b".." | b"."));
     safe.then(|| PathBuf::from(OsString::from_vec(decoded)))
 }

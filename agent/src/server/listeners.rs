@@ -51,7 +51,9 @@ fn explain(address: &ListenAddress, error: &io::Error) -> String {
     let option = if matches!(address, ListenAddress::Tcp { .. }) { "--port" } else { "--socket" };
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{address} is in use by another program; stop that one (`passenger stop`) or choose another with {option}")
+            format!(
+                "{address} is in use by another program; stop that one (`passenger stop`) or choose another with {option}"
+            )
         }
         io::ErrorKind::PermissionDenied => {
             format!("this user may not listen on {address}; choose another with {option} (ports below 1024 need root)")

@@ -60,7 +60,11 @@ pub fn run(config: Config, app: App) -> Result<(), StartError> {
     let bound = listeners::bind(&config.listen).map_err(StartError)?;
     let log = logging::open(config.log_file.as_deref()).map_err(StartError)?;
     let report = match daemon::split(&config, log.as_ref())? {
-        daemon::Side::Parent(outcome) => return outcome,
+        daemon::Side::Parent(outcome) => {
+            // They are the server's now; dropping them here would remove its socket files.
+            std::mem::forget(bound);
+            return outcome;
+        }
         daemon::Side::Server(report) => report,
     };
     let report = Rc::new(report);
@@ -131,6 +135,7 @@ impl Instance {
         });
 
         let group = self.group(&reaper, &turn);
+        let restart = RestartFile::new(&self.config.app_root, Rc::clone(&turn));
         self.report.starting(&self.app, &self.config.environment);
         tokio::select! {
             result = group.boot() => result.map_err(StartError::new)?,
@@ -143,7 +148,7 @@ impl Instance {
         let lobby = Rc::new(Lobby::default());
         let proxy = Rc::new(Proxy {
             group: Rc::clone(&group),
-            restart: RestartFile::new(&self.config.app_root, Rc::clone(&turn)),
+            restart,
             static_files: StaticFiles::new(self.config.static_files_dir.clone(), Rc::clone(&turn)),
             buffer_dir: Rc::from(Path::new(directory.path())),
         });

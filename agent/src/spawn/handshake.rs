@@ -38,11 +38,8 @@ impl<'a> Starting<'a> {
         output.belongs_to(pid.as_raw());
         let process = Process::new(pid, reaper).map_err(failed)?;
         let channel = Channel::new(ours).map_err(failed)?;
-        let load = ToProcess::Load {
-            protocol: PROTOCOL,
-            app: launch.load(),
-            slots: slots.map(|slots| slots.len() as u32),
-        };
+        let load =
+            ToProcess::Load { protocol: PROTOCOL, app: launch.load(), slots: slots.map(|slots| slots.len() as u32) };
         let descriptors: Vec<_> = slots.unwrap_or_default().iter().map(AsFd::as_fd).collect();
         channel.send(&load, &descriptors).map_err(failed)?;
         let deadline = Instant::now() + launch.start_timeout;
@@ -123,7 +120,9 @@ pub fn adopt<'a>(
 ) -> Result<Starting<'a>, SpawnError> {
     output.belongs_to(pid);
     let step = "starting a worker".to_owned();
-    let process = Process::new(Pid::from_raw(pid), reaper)
-        .map_err(|error| SpawnError { output: output.kept(), ..SpawnError::new(&launch.app, &step, error.to_string()) })?;
+    let process = Process::new(Pid::from_raw(pid), reaper).map_err(|error| SpawnError {
+        output: output.kept(),
+        ..SpawnError::new(&launch.app, &step, error.to_string())
+    })?;
     Ok(Starting { launch, process, channel, output, deadline, step })
 }

@@ -138,7 +138,11 @@ impl Shared {
                 tracing::warn!("preloader {} did not leave; it is killed", self.process.pid);
             }
         } else {
-            tracing::warn!("preloader {} {}; the next worker starts a new one", self.process.pid, self.process.exit().await);
+            tracing::warn!(
+                "preloader {} {}; the next worker starts a new one",
+                self.process.pid,
+                self.process.exit().await
+            );
         }
     }
 

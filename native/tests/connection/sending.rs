@@ -60,6 +60,7 @@ fn a_full_channel_takes_what_it_can_of_output_and_tail() {
     let (peer, mut connection) = pair();
     let tail: Vec<u8> = (0..MAX_PAYLOAD).map(|index| index as u8).collect();
     let mut sender = Connection::new(OwnedFd::from(peer));
+    frame::push(sender.output(), frame::header(Kind::Data, 1), b"first").unwrap();
     sender.attach(marked(7));
     frame::push(sender.output(), upgrade(), b"").unwrap();
     let head = Header { length: tail.len() as u32, ..frame::header(Kind::Data, 1) };
@@ -71,7 +72,7 @@ fn a_full_channel_takes_what_it_can_of_output_and_tail() {
     let again = sender.flush(&tail[first.taken..], false).unwrap();
     assert_eq!(again, Flushed { taken: 0, all: false });
 
-    let expected = [Err(7), Ok(tail.clone())];
+    let expected = [Ok(b"first".to_vec()), Err(7), Ok(tail.clone())];
     let receiver = thread::spawn(move || receive_all(&mut connection));
     let rest = &tail[first.taken..];
     assert_eq!(sender.flush(rest, true).unwrap(), Flushed { taken: rest.len(), all: true });

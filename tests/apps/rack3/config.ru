@@ -2,7 +2,7 @@
 
 # Answers as Rack 3 wants it, whatever Rack is installed: lower-case names, lists of values, bodies that are called.
 
-FINISHED = []
+finished = []
 
 # A body that is asked for everything at once, and never enumerated.
 Whole = Struct.new(:chunks) do
@@ -57,12 +57,12 @@ paths = {
     end
     [200, plain.merge("rack.hijack" => hijack), []]
   },
-  "/finished" => -> { [200, plain, [FINISHED.join("\n")]] }
+  "/finished" => -> { [200, plain, [finished.join("\n")]] }
 }
 
 run(lambda do |env|
   (env["rack.response_finished"] || []) << lambda do |finished_env, status, headers, error|
-    FINISHED << "#{finished_env['PATH_INFO']} #{status} #{headers.class} #{error.class}"
+    finished << "#{finished_env['PATH_INFO']} #{status} #{headers.class} #{error.class}"
   end
   paths.fetch(env["PATH_INFO"], -> { [404, plain, ["no such path\n"]] }).call
 end)

@@ -1,7 +1,6 @@
 //! The methods of `Passenger::Native::Channel` with which a request is answered. Whatever they raise, they leave whole
 //! frames in the output, and say in `answer` what was written.
 
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use magnus::rb_sys::AsRawValue;
@@ -12,7 +11,7 @@ use passenger_native::response::FileRange;
 
 use crate::channel::{Answer, Channel};
 use crate::response::{self, Framing, Head, bytes, elements, is_bodiless};
-use crate::{error, sending};
+use crate::{error, fds, sending};
 
 /// An answer that took less waits for the next one, if that request is already here…
 const QUICK: Duration = Duration::from_micros(50);
@@ -116,7 +115,7 @@ impl Channel {
 
     /// `file(io, length)`, after `start`: the body is the first `length` bytes of a file.
     fn file(ruby: &Ruby, rb_self: &Self, io: Value, length: u64) -> Result<(), Error> {
-        let file = duplicate(ruby, io)?;
+        let file = fds::duplicate(ruby, io)?;
         let connection = &mut *rb_self.lock_at(ruby, Answer::Begun)?;
         connection.attach(file);
         let header = Header { aux: 1, ..rb_self.end(Kind::File) };
@@ -142,7 +141,7 @@ impl Channel {
 
     /// `upgrade(socket)` connects the client with the other end of this socket pair, after the head if one was written.
     fn upgrade(ruby: &Ruby, rb_self: &Self, socket: Value) -> Result<(), Error> {
-        let socket = duplicate(ruby, socket)?;
+        let socket = fds::duplicate(ruby, socket)?;
         let begun = if rb_self.answer.get() == Answer::Begun { Answer::Begun } else { Answer::Nothing };
         let connection = &mut *rb_self.lock_at(ruby, begun)?;
         connection.attach(socket);
@@ -206,12 +205,4 @@ impl Channel {
 fn write_plain<'a>(ruby: &Ruby, connection: &'a mut Connection, headers: RHash) -> Result<Head<'a>, Error> {
     let odd = || error::invalid_response(ruby, "headers must be strings, or arrays of strings".into());
     Head::write(ruby, connection.output(), headers)?.ok_or_else(odd)
-}
-
-/// The descriptor of an IO once more, so that Ruby may close its own.
-fn duplicate(ruby: &Ruby, io: Value) -> Result<OwnedFd, Error> {
-    let fd: RawFd = io.funcall("fileno", ())?;
-    // SAFETY: `fileno` raises for an IO that is closed, and nothing can close it before we return to Ruby.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(fd) };
-    descriptor.try_clone_to_owned().map_err(|error| error::from_io(ruby, &error))
 }

@@ -14,7 +14,7 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use magnus::rb_sys::{AsRawValue, FromRawValue};
@@ -28,7 +28,7 @@ use rb_sys::{NIL_P, Qnil, VALUE, rb_gc_mark};
 
 use crate::names::names;
 use crate::request::{Cache, environment};
-use crate::{error, gvl, sending};
+use crate::{error, fds, gvl, sending};
 
 /// How far the answer to the request at hand is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,10 +85,13 @@ pub(crate) fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
 // What Ruby calls.
 impl Channel {
     /// `Channel.new(fd, template, input_class)`: takes charge of the descriptor.
-    fn new(fd: RawFd, template: RHash, input: Value) -> Self {
-        // SAFETY: the caller gives the descriptor up.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        Self {
+    ///
+    /// # Errors
+    /// `IOError` if it is none.
+    fn new(ruby: &Ruby, fd: RawFd, template: RHash, input: Value) -> Result<Self, Error> {
+        crate::request::BULK.store(std::env::var("BULK").is_ok(), std::sync::atomic::Ordering::Relaxed);
+        let socket = fds::adopt(fd).map_err(|error| error::from_io(ruby, &error))?;
+        Ok(Self {
             connection: RefCell::new(Some(Connection::new(socket))),
             fd: Cell::new(Some(fd)),
             template: template.as_raw(),
@@ -99,7 +102,7 @@ impl Channel {
             is_head: Cell::new(false),
             stream: Cell::new(0),
             taken_at: Cell::new(Instant::now()),
-        }
+        })
     }
 
     /// The environment of the next request, waiting for one; nil when the agent has closed the channel, or `shutdown`

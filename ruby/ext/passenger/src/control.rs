@@ -2,14 +2,13 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use magnus::{Error, IntoValue, RArray, RHash, RModule, Ruby, function, method, prelude::*};
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{Shutdown, shutdown};
 use passenger_native::control::{ControlSocket, FromProcess, PROTOCOL, ToProcess};
 
-use crate::{error, gvl};
+use crate::{error, fds, gvl};
 
 #[magnus::wrap(class = "Passenger::Native::Control", free_immediately)]
 struct Control {
@@ -35,25 +34,17 @@ pub(crate) fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
 }
 
 impl Control {
-    /// `Control.new(fd)`: takes charge of the descriptor. Raises `Errno::EBADF` if there is none.
+    /// `Control.new(fd)`: takes charge of the descriptor.
+    ///
+    /// # Errors
+    /// `IOError` if it is none.
     fn new(ruby: &Ruby, fd: RawFd) -> Result<Self, Error> {
-        // SAFETY: the caller gives the descriptor up; a number that is none is found out by the call below.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let prepare = || -> io::Result<OwnedFd> {
-            // Descriptor 3 came through exec: what the application starts must not inherit it.
-            fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-            socket.try_clone()
-        };
-        match prepare() {
-            Ok(clone) => Ok(Self {
-                receiver: RefCell::new(Some(ControlSocket::new(socket))),
-                sender: RefCell::new(Some(ControlSocket::new(clone))),
-            }),
-            Err(error) => {
-                let _ = socket.into_raw_fd();
-                Err(error::from_io(ruby, &error))
-            }
-        }
+        let sockets = fds::adopt(fd).and_then(|socket| Ok((socket.try_clone()?, socket)));
+        let (receiver, sender) = sockets.map_err(|error| error::from_io(ruby, &error))?;
+        Ok(Self {
+            receiver: RefCell::new(Some(ControlSocket::new(receiver))),
+            sender: RefCell::new(Some(ControlSocket::new(sender))),
+        })
     }
 
     /// `receive` → `[:load, {…}, fds]`, `[:spawn, {…}, fds]`, or nil when the agent has closed the channel. Waits. The
@@ -140,11 +131,7 @@ fn to_ruby(ruby: &Ruby, message: ToProcess, descriptors: Vec<OwnedFd>) -> Result
         }
     };
     let numbers = ruby.ary_from_iter(descriptors.into_iter().map(IntoRawFd::into_raw_fd));
-    Ok(ruby.ary_new_from_values(&[
-        ruby.to_symbol(name).as_value(),
-        body.as_value(),
-        numbers.as_value(),
-    ]))
+    Ok(ruby.ary_new_from_values(&[ruby.to_symbol(name).as_value(), body.as_value(), numbers.as_value()]))
 }
 
 fn busy(ruby: &Ruby) -> Error {

@@ -7,6 +7,7 @@ mod answer;
 mod channel;
 mod control;
 mod error;
+mod fds;
 mod gvl;
 mod names;
 mod request;

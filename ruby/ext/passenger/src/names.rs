@@ -49,7 +49,9 @@ static NAMES: OnceLock<Names> = OnceLock::new();
 /// # Errors
 /// Before [`define`].
 pub(crate) fn names(ruby: &Ruby) -> Result<&'static Names, Error> {
-    NAMES.get().ok_or_else(|| Error::new(ruby.exception_load_error(), "Passenger's extension was not loaded completely"))
+    NAMES
+        .get()
+        .ok_or_else(|| Error::new(ruby.exception_load_error(), "Passenger's extension was not loaded completely"))
 }
 
 /// Makes the names.

@@ -2,10 +2,10 @@
 
 # Response bodies of every kind.
 class Bodies < Handler
-  # `count` chunks, one every `delay` seconds.
-  Slowly = Struct.new(:count, :delay) do
+  # As many chunks, one every `delay` seconds.
+  Slowly = Struct.new(:chunks, :delay) do
     def each
-      count.times do |i|
+      chunks.times do |i|
         sleep(delay) unless i.zero?
         yield "chunk #{i}\n"
       end
@@ -56,7 +56,7 @@ class Bodies < Handler
   # `bytes` bytes, the alphabet again and again, with a Content-Length.
   def big(bytes)
     bytes = Integer(bytes)
-    text(("abcdefghijklmnopqrstuvwxyz" * (bytes / 26 + 1))[0, bytes])
+    text(("abcdefghijklmnopqrstuvwxyz" * ((bytes / 26) + 1))[0, bytes])
   end
 
   # The same length, in pieces of 10,000 bytes and without a Content-Length.

@@ -12,7 +12,7 @@ class Failures < Handler
     when "no-memory" then Kernel.raise NoMemoryError, "failed to allocate memory"
     when "stack" then recurse
     when "interrupt" then Kernel.raise Interrupt, "an Interrupt"
-    when "exception" then Kernel.raise Exception, "an Exception" # rubocop:disable Lint/RaiseException
+    when "exception" then Kernel.raise Exception, "an Exception"
     when "binary" then Kernel.raise CustomError, "\xFF\xFE <script>alert(1)</script>".b
     end
   end
