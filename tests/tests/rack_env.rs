@@ -196,9 +196,3 @@ fn the_environment_reaches_the_application(#[case] environment: &str) {
         assert_eq!(variables["PASSENGER_APP_ENV"], environment);
     }
 }
-
-#[rstest]
-fn the_first_thread_serves_when_there_is_only_one(server: &Server) {
-    ours_only!("Puma serves from a thread of its own");
-    assert_eq!(server.get("/surroundings").json()["main_thread"], true);
-}

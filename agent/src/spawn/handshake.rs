@@ -23,6 +23,8 @@ pub struct Starting<'a> {
     pub output: Rc<Output>,
     pub deadline: Instant,
     pub step: String,
+    /// Its first message, if that was read already.
+    pub early: Option<FromProcess>,
 }
 
 impl<'a> Starting<'a> {
@@ -43,16 +45,19 @@ impl<'a> Starting<'a> {
         let descriptors: Vec<_> = slots.unwrap_or_default().iter().map(AsFd::as_fd).collect();
         channel.send(&load, &descriptors).map_err(failed)?;
         let deadline = Instant::now() + launch.start_timeout;
-        Ok(Self { launch, process, channel, output, deadline, step })
+        Ok(Self { launch, process, channel, output, deadline, step, early: None })
     }
 
     /// Waits until the process says that it is ready.
     pub async fn ready(mut self) -> Result<Self, SpawnError> {
         loop {
-            let message = match timeout_at(self.deadline, self.channel.receive()).await {
-                Ok(Ok(message)) => message,
-                Ok(Err(error)) => return Err(self.error(error.to_string())),
-                Err(_) => return Err(self.too_slow()),
+            let message = match self.early.take() {
+                Some(message) => Some(message),
+                None => match timeout_at(self.deadline, self.channel.receive()).await {
+                    Ok(Ok(message)) => message,
+                    Ok(Err(error)) => return Err(self.error(error.to_string())),
+                    Err(_) => return Err(self.too_slow()),
+                },
             };
             match message {
                 Some(FromProcess::Ready { .. }) => {
@@ -117,6 +122,7 @@ pub fn adopt<'a>(
     channel: Channel,
     output: Rc<Output>,
     deadline: Instant,
+    early: Option<FromProcess>,
 ) -> Result<Starting<'a>, SpawnError> {
     output.belongs_to(pid);
     let step = "starting a worker".to_owned();
@@ -124,5 +130,5 @@ pub fn adopt<'a>(
         output: output.kept(),
         ..SpawnError::new(&launch.app, &step, error.to_string())
     })?;
-    Ok(Starting { launch, process, channel, output, deadline, step })
+    Ok(Starting { launch, process, channel, output, deadline, step, early })
 }

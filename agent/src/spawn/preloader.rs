@@ -28,20 +28,12 @@ use crate::sys;
 /// How long a preloader may take to leave.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What the preloader answers to an order to fork.
-type Outcome = Result<i32, Refusal>;
-
-struct Refusal {
-    step: String,
-    reason: String,
-    output: String,
-}
-
 /// What the preloader's handle and the task that listens to it share.
 struct Shared {
     process: Process,
     channel: Channel,
-    orders: RefCell<HashMap<u32, oneshot::Sender<Outcome>>>,
+    /// Orders to fork that are under way, by ticket; each waits for a pid.
+    orders: RefCell<HashMap<u32, oneshot::Sender<i32>>>,
     alive: Cell<bool>,
     reaper: Rc<Reaper>,
 }
@@ -76,8 +68,7 @@ impl Preloader {
 
     /// Has it fork a worker, and waits until that is ready.
     pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
-        let step = "forking a worker";
-        let failed = |error: std::io::Error| SpawnError::new(&launch.app, step, error.to_string());
+        let failed = |error: std::io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
         let (control, their_control) = sys::socket::control_pair().map_err(failed)?;
         let (output, pipe) = Output::open().map_err(failed)?;
         let (channels, theirs) = handshake::data_channels(launch)?;
@@ -86,33 +77,48 @@ impl Preloader {
 
         let ticket = self.last_ticket.get().wrapping_add(1);
         self.last_ticket.set(ticket);
-        let (order, outcome) = oneshot::channel();
+        let (order, mut told) = oneshot::channel();
         self.shared.orders.borrow_mut().insert(ticket, order);
         let message = ToProcess::Spawn { ticket, slots: theirs.len() as u32 };
         self.shared.channel.send(&message, &descriptors).map_err(failed)?;
         drop((their_control, pipe, theirs));
 
         let deadline = Instant::now() + launch.start_timeout;
-        let pid = match timeout_at(deadline, outcome).await {
-            Ok(Ok(Ok(pid))) => pid,
-            Ok(Ok(Err(Refusal { step, reason, output }))) => {
-                return Err(SpawnError { output, ..SpawnError::new(&launch.app, &step, reason) });
+        let channel = Channel::new(control).map_err(failed)?;
+        let mut early = None;
+        let pid = tokio::select! {
+            pid = self.pid_of(launch, &mut told, deadline) => pid?,
+            // The worker may speak before the preloader has told of it, and it is here that the preloader says why it
+            // can't fork.
+            message = channel.receive() => {
+                early = message.map_err(failed)?;
+                if let Some(FromProcess::Failed { step, reason, output }) = early {
+                    return Err(SpawnError { output, ..SpawnError::new(&launch.app, &step, reason) });
+                }
+                self.pid_of(launch, &mut told, deadline).await?
             }
-            Ok(Err(_)) => {
-                let exit = self.shared.process.exit().await;
-                return Err(SpawnError::new(&launch.app, step, format!("the preloader {exit}")));
-            }
+        };
+        let starting = handshake::adopt(launch, &self.shared.reaper, pid, channel, output, deadline, early)?;
+        let started = starting.ready().await?;
+        Ok(WorkerProcess { process: started.process, control: started.channel, channels })
+    }
+
+    async fn pid_of(
+        &self,
+        launch: &Launch,
+        told: &mut oneshot::Receiver<i32>,
+        deadline: Instant,
+    ) -> Result<i32, SpawnError> {
+        let failed = |reason| SpawnError::new(&launch.app, "forking a worker", reason);
+        match timeout_at(deadline, told).await {
+            Ok(Ok(pid)) => Ok(pid),
+            Ok(Err(_)) => Err(failed(format!("the preloader {}", self.shared.process.exit().await))),
             Err(_) => {
                 self.shared.alive.set(false);
                 let seconds = launch.start_timeout.as_secs();
-                let reason = format!("the preloader did not fork within {seconds} s; it is replaced");
-                return Err(SpawnError::new(&launch.app, step, reason));
+                Err(failed(format!("the preloader did not fork within {seconds} s; it is replaced")))
             }
-        };
-        let channel = Channel::new(control).map_err(failed)?;
-        let starting = handshake::adopt(launch, &self.shared.reaper, pid, channel, output, deadline)?;
-        let started = starting.ready().await?;
-        Ok(WorkerProcess { process: started.process, control: started.channel, channels })
+        }
     }
 }
 
@@ -149,13 +155,7 @@ impl Shared {
     async fn listen(&self) {
         loop {
             match self.channel.receive().await {
-                Ok(Some(FromProcess::Spawned { ticket, pid })) => self.settle(ticket, Ok(pid)),
-                Ok(Some(FromProcess::Failed { step, reason, output })) => {
-                    let ticket = self.orders.borrow().keys().min().copied();
-                    if let Some(ticket) = ticket {
-                        self.settle(ticket, Err(Refusal { step, reason, output }));
-                    }
-                }
+                Ok(Some(FromProcess::Spawned { ticket, pid })) => self.settle(ticket, pid),
                 Ok(Some(FromProcess::Exited { pid, code, signal })) => {
                     let exit = signal.map_or(Exit::Code(code.unwrap_or(0)), Exit::Signal);
                     self.reaper.ended(pid, exit);
@@ -170,10 +170,10 @@ impl Shared {
         }
     }
 
-    fn settle(&self, ticket: u32, outcome: Outcome) {
+    fn settle(&self, ticket: u32, pid: i32) {
         if let Some(order) = self.orders.borrow_mut().remove(&ticket) {
             // The order may have timed out meanwhile; then nobody waits.
-            let _ = order.send(outcome);
+            let _ = order.send(pid);
         }
     }
 }

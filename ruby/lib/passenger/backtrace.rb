@@ -7,14 +7,15 @@ module Passenger
 
     # Class and message on one line.
     def self.title(error)
-      message = text(error.message).strip
-      message.empty? || message == error.class.name ? error.class.name.to_s : "#{error.class}: #{message.lines.first.chomp}"
+      line = text(error.message).strip.lines.first&.chomp
+      [error.class, line].compact.uniq(&:to_s).join(": ")
     end
 
     # Class, message, backtrace; the same of what caused it.
     def self.describe(error)
-      text = "#{error.class}: #{text(error.message).strip}\n#{clean(error.backtrace).map { |line| "    #{line}\n" }.join}"
-      error.cause ? "#{text}Caused by #{describe(error.cause)}" : text
+      lines = clean(error.backtrace).map { |line| "    #{line}\n" }
+      own = "#{error.class}: #{text(error.message).strip}\n#{lines.join}"
+      error.cause ? "#{own}Caused by #{describe(error.cause)}" : own
     end
 
     # Valid UTF-8, whatever the application made it of.

@@ -41,7 +41,7 @@ module Passenger
     end
 
     def request_line
-      Backtrace.text("#{@env["REQUEST_METHOD"]} #{@env["REQUEST_URI"]}")
+      Backtrace.text("#{@env['REQUEST_METHOD']} #{@env['REQUEST_URI']}")
     end
 
     def escape(text)

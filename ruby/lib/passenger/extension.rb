@@ -6,12 +6,12 @@ require_relative "version"
 module Passenger
   # Finds and loads the native extension that was compiled for this Ruby.
   module Extension
-    NAME = "passenger_ruby.#{RbConfig::CONFIG["DLEXT"]}"
+    NAME = "passenger_ruby.#{RbConfig::CONFIG['DLEXT']}".freeze
 
     # Raises LoadError with what to do about it.
     def self.load
       path = candidates.find { |candidate| File.file?(candidate) }
-      raise LoadError, "it is missing; looked for #{candidates.join(" and ")}" unless path
+      raise LoadError, "it is missing; looked for #{candidates.join(' and ')}" unless path
 
       require path
     rescue LoadError => e
@@ -26,7 +26,8 @@ module Passenger
       given = ENV["PASSENGER_RUBY_EXT"]
       return [File.expand_path(given)] if given && !given.empty?
 
-      [RbConfig::CONFIG.values_at("MAJOR", "MINOR").join("."), "."].map { |abi| File.expand_path("#{abi}/#{NAME}", __dir__) }
+      abi = RbConfig::CONFIG.values_at("MAJOR", "MINOR").join(".")
+      [abi, "."].map { |folder| File.expand_path("#{folder}/#{NAME}", __dir__) }
     end
     private_class_method :candidates
   end

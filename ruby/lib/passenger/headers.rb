@@ -3,8 +3,8 @@
 module Passenger
   # Response headers as applications return them, in the one shape that the channel takes.
   module Headers
-    # Returns a Hash of arrays of strings. Rack 2 wants strings, Rack 3 strings or arrays; numbers, symbols and nil occur.
-    # Yields name and value of the special headers, which are meant for the server ("rack.hijack").
+    # Returns a Hash of arrays of strings. Rack 2 wants strings, Rack 3 strings or arrays; numbers, symbols and nil
+    # occur. Yields name and value of the special headers, which are meant for the server ("rack.hijack").
     def self.plain(headers)
       unless headers.respond_to?(:each)
         raise InvalidResponse, "the application returned #{headers.class} where the response headers should be"

@@ -10,14 +10,19 @@ require_relative "response"
 require_relative "version"
 
 module Passenger
-  # Serves one slot: takes its requests, one after the other, to the application, and the answers back. To be loaded when
-  # the application's Bundler is set up, because of the libraries that it uses.
+  # Serves one slot: takes its requests, one after the other, to the application, and the answers back. To be loaded
+  # when the application's Bundler is set up, because of the libraries that it uses.
   class RequestHandler
-    # +fd+ is the slot's data channel, +app+ an App, +rack_app+ what answers.
-    def initialize(fd, app, rack_app)
+    ALWAYS_SET = %w[
+      REQUEST_METHOD REQUEST_URI REQUEST_PATH PATH_INFO QUERY_STRING SERVER_PROTOCOL HTTP_VERSION SERVER_NAME
+      SERVER_PORT REMOTE_ADDR rack.after_reply rack.response_finished
+    ].freeze
+
+    # +slot+ is the descriptor of the slot's data channel, +app+ an App, +rack_app+ what answers.
+    def initialize(slot, app, rack_app)
       @rack_app = rack_app
       @show_errors = app.show_errors
-      @channel = Native::Channel.new(fd, template(app), StringIO)
+      @channel = Native::Channel.new(slot, template(app), StringIO)
     end
 
     # Returns when the agent or #shutdown has ended the channel, and all that had arrived is answered.
@@ -58,8 +63,8 @@ module Passenger
       body.close if body.respond_to?(:close)
     end
 
-    # Whatever the application raises, the client gets an answer and the worker goes on. That holds for `exit`, too, as in
-    # Puma: one request must not end those of other threads.
+    # Whatever the application raises, the client gets an answer and the worker goes on. That holds for `exit`, too, as
+    # in Puma: one request must not end those of other threads.
     def recover(env, error)
       @hijacked = nil
       unless error.is_a?(Disconnected)
@@ -83,12 +88,13 @@ module Passenger
     rescue Disconnected
       raise
     rescue StandardError => e
-      warn("[passenger] after #{@env["REQUEST_METHOD"]} #{@env["REQUEST_URI"]}: #{Backtrace.describe(e)}")
+      $stderr.write(ErrorReport.new(e, @env).to_log)
     end
 
     # rack.hijack
     def hijack
       @hijacked ||= @env["rack.hijack_io"] = Hijack.take_over(@channel)
+      @hijacked
     end
 
     # rack.early_hints
@@ -96,9 +102,9 @@ module Passenger
       @channel.inform(103, Headers.plain(headers))
     end
 
-    # What all environments have in common.
+    # What all environments have in common, and a place for what each request sets anew: that is faster than adding it.
     def template(app)
-      {
+      constants = {
         "rack.version" => [1, 6].freeze,
         "rack.errors" => $stderr,
         "rack.multithread" => app.multithread,
@@ -113,6 +119,13 @@ module Passenger
         "SERVER_SOFTWARE" => "Phusion_Passenger/#{VERSION}",
         "GATEWAY_INTERFACE" => "CGI/1.2"
       }
+      with_room(constants.merge(ALWAYS_SET.to_h { |name| [name, ""] }))
+    end
+
+    # Ruby gives a hash with more than 32 entries room for 64, and its copies too: enough for the headers.
+    def with_room(hash)
+      fillers = Array.new([33 - hash.size, 0].max) { |index| [index, nil] }.to_h
+      fillers.merge(hash).tap { |roomy| fillers.each_key { |index| roomy.delete(index) } }
     end
   end
 end

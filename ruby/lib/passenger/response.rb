@@ -20,10 +20,10 @@ module Passenger
 
     def deliver
       @headers = Headers.plain(@headers) { |name, value| @hijack = value if name == "rack.hijack" }
-      if @hijack then upgrade(@hijack)
-      elsif @status == 101 && @body.respond_to?(:call) then upgrade(@body)
-      elsif @channel.bodiless?(@status) then @channel.start(@status, @headers, true)
-      else send_body
+      if (callable = upgrade)
+        hand_over(callable)
+      else
+        send_response
       end
     ensure
       @body.close if !@closed && @body.respond_to?(:close)
@@ -31,13 +31,25 @@ module Passenger
 
     private
 
-    def send_body
-      if (parts = array) then send_array(parts)
+    def send_response
+      if @channel.bodiless?(@status) then @channel.start(@status, @headers, true)
+      elsif (parts = array) then send_array(parts)
       elsif (file = open_file) then send_file(file)
-      elsif @body.respond_to?(:each) then length ? send_sized(length) : send_parts
+      elsif @body.respond_to?(:each) then send_each
       elsif @body.respond_to?(:call) then call_body
-      else raise InvalidResponse, "a response body must respond to each or call; this is #{@body.class}"
+      else
+        raise InvalidResponse, "a response body must respond to each or call; this is #{@body.class}"
       end
+    end
+
+    # What wants the client's connection: the callable of a partial hijack, or of a 101.
+    def upgrade
+      @hijack || (@body if @status == 101 && @body.respond_to?(:call))
+    end
+
+    def hand_over(callable)
+      @channel.start(@status, @headers, false)
+      callable.call(Hijack.take_over(@channel))
     end
 
     def length
@@ -51,8 +63,8 @@ module Passenger
       return inner if inner.is_a?(Array)
       return unless RACK_3 && @body.respond_to?(:to_ary)
 
-      @closed = true # Rack 3: to_ary closes the body.
-      @body.to_ary
+      # Rack 3: to_ary closes the body.
+      @body.to_ary.tap { |parts| @closed = !parts.nil? }
     end
 
     def send_array(parts)
@@ -79,6 +91,10 @@ module Passenger
       @channel.file(file, file.size)
     ensure
       file.close
+    end
+
+    def send_each
+      length ? send_sized(length) : send_parts
     end
 
     # The head goes ahead: a body that waits for something to happen may want the client to know that it listens.
@@ -118,11 +134,6 @@ module Passenger
       @body.call(stream)
       # A slot serves one request after the other: what a thread of the application would write later comes too late.
       stream.close
-    end
-
-    def upgrade(callable)
-      @channel.start(@status, @headers, false)
-      callable.call(Hijack.take_over(@channel))
     end
   end
 end

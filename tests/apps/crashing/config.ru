@@ -2,6 +2,8 @@
 
 # Ends in all the ways a process can: at boot as CRASH_AT_BOOT says, later as the path says.
 
+require "uri" # Rack::Lint uses it without asking for it
+
 case ENV["CRASH_AT_BOOT"]
 when "exception" then raise ArgumentError, "DATABASE_URL is not set"
 when "exit"

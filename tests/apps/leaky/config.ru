@@ -2,6 +2,8 @@
 
 # Keeps a megabyte for every request, for good: `/5` keeps five.
 
+require "uri" # Rack::Lint uses it without asking for it
+
 leaked = []
 
 application = lambda do |env|

@@ -2,6 +2,8 @@
 
 # Takes BOOT_SECONDS to boot, and `/SECONDS` to answer.
 
+require "uri" # Rack::Lint uses it without asking for it
+
 sleep Float(ENV.fetch("BOOT_SECONDS", "0"))
 
 application = lambda do |env|

@@ -89,7 +89,6 @@ impl Channel {
     /// # Errors
     /// `IOError` if it is none.
     fn new(ruby: &Ruby, fd: RawFd, template: RHash, input: Value) -> Result<Self, Error> {
-        crate::request::BULK.store(std::env::var("BULK").is_ok(), std::sync::atomic::Ordering::Relaxed);
         let socket = fds::adopt(fd).map_err(|error| error::from_io(ruby, &error))?;
         Ok(Self {
             connection: RefCell::new(Some(Connection::new(socket))),

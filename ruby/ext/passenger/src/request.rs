@@ -10,12 +10,11 @@ use passenger_native::headers::{CONTENT_LENGTH, COOKIE, HOST};
 use passenger_native::request::{Body, Protocol, Request, RequestLine, Scheme};
 use rb_sys::{
     NIL_P, Qnil, Qundef, RSTRING_LEN, RSTRING_PTR, VALUE, rb_ary_new, rb_class_new_instance, rb_gc_mark, rb_hash_aset,
-    rb_hash_bulk_insert, rb_hash_dup, rb_hash_lookup2, rb_interned_str, rb_obj_freeze, rb_str_cat, rb_str_new,
+    rb_hash_dup, rb_hash_lookup2, rb_interned_str, rb_obj_freeze, rb_str_cat, rb_str_new,
 };
 
 use crate::names::Names;
 
-pub(crate) static BULK: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 /// Values that tend to be those of the request before.
 pub(crate) struct Cache {
     https: Cell<bool>,
@@ -67,34 +66,19 @@ pub(crate) fn environment(
     // before the next is made.
     protect(|| unsafe {
         let env = rb_hash_dup(template);
-        let bulk = BULK.load(std::sync::atomic::Ordering::Relaxed);
-        let mut pairs = [0 as VALUE; 128];
-        let mut n = 0usize;
-        macro_rules! put {
-            ($k:expr, $v:expr) => {{
-                let k = $k;
-                let v = $v;
-                if bulk {
-                    pairs[n] = k;
-                    pairs[n + 1] = v;
-                    n += 2;
-                } else {
-                    rb_hash_aset(env, k, v);
-                }
-            }};
-        }
+        let set = |key, value| rb_hash_aset(env, key, value);
         let line = &request.line;
         set_target(names, env, line);
-        put!(names.request_method, method(names, line.method));
+        set(names.request_method, method(names, line.method));
         let protocol = match line.protocol {
             Protocol::Http10 => names.http_10,
             Protocol::Http11 => names.http_11,
         };
-        put!(names.server_protocol, protocol);
+        set(names.server_protocol, protocol);
         let https = line.scheme == Scheme::Https;
         if https {
-            put!(names.url_scheme, names.https);
-            put!(names.https_key, names.on);
+            set(names.url_scheme, names.https);
+            set(names.https_key, names.on);
         }
         let (mut host, mut has_length) = (&b""[..], false);
         for header in request.headers.iter() {
@@ -112,10 +96,10 @@ pub(crate) fn environment(
                 let separator = if header.id == COOKIE { b"; " } else { b", " };
                 value = joined(rb_hash_lookup2(env, key, Qundef as VALUE), separator, value);
             }
-            put!(key, value);
+            set(key, value);
         }
         // After the headers: one of the name `Version` would have the same key.
-        put!(names.http_version, protocol);
+        set(names.http_version, protocol);
         set_server(names, env, cache, https, host);
         set_peer(names, env, cache, line);
         if line.body_len > 0 {
@@ -123,16 +107,13 @@ pub(crate) fn environment(
                 Body::Inline(bytes) => rb_class_new_instance(1, &string(bytes), input),
                 Body::Descriptor => input,
             };
-            put!(names.input, input);
+            set(names.input, input);
             if !has_length {
-                put!(names.headers[usize::from(CONTENT_LENGTH)], decimal(line.body_len));
+                set(names.headers[usize::from(CONTENT_LENGTH)], decimal(line.body_len));
             }
         }
-        put!(names.after_reply, rb_ary_new());
-        put!(names.response_finished, rb_ary_new());
-        if bulk {
-            rb_hash_bulk_insert(n as _, pairs.as_ptr(), env);
-        }
+        set(names.after_reply, rb_ary_new());
+        set(names.response_finished, rb_ary_new());
         env
     })
 }
@@ -244,9 +225,7 @@ unsafe fn decimal(mut number: u64) -> VALUE {
 unsafe fn is_equal(cached: VALUE, bytes: &[u8]) -> bool {
     // SAFETY: the caller says that `cached` is a string or nil; a string's pointer is good until Ruby runs again.
     !NIL_P(cached)
-        && unsafe {
-            std::slice::from_raw_parts(RSTRING_PTR(cached).cast::<u8>(), RSTRING_LEN(cached) as usize) == bytes
-        }
+        && unsafe { std::slice::from_raw_parts(RSTRING_PTR(cached).cast::<u8>(), RSTRING_LEN(cached) as usize) == bytes }
 }
 
 /// `value` behind what is already there.

@@ -31,8 +31,7 @@ class Requests < Handler
 
   # What the application finds around it, outside of requests.
   def surroundings
-    json("directory" => Dir.pwd, "variables" => ENV.to_h, "program" => $PROGRAM_NAME, "arguments" => ARGV,
-         "umask" => File.umask, "main_thread" => Thread.current == Thread.main)
+    json("directory" => Dir.pwd, "variables" => ENV.to_h, "program" => $PROGRAM_NAME, "arguments" => ARGV)
   end
 
   # Whatever follows in the path.

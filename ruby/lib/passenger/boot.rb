@@ -1,0 +1,61 @@
+# frozen_string_literal: true
+
+# The program that the agent starts for an application, with the control channel on descriptor 3. Until the
+# application's Bundler is set up it must not load a gem, nor a library that exists as one (json, stringio, set...):
+# that would decide its version.
+
+require_relative "app"
+require_relative "extension"
+require_relative "failure"
+require_relative "loader"
+require_relative "phusion_passenger"
+require_relative "preloader"
+require_relative "progress"
+require_relative "worker"
+
+module Passenger
+  # From the first message to a loaded application: then this process is a preloader or, without one, a worker.
+  module Boot
+    CONTROL = 3
+
+    module_function
+
+    def run
+      prepare
+      progress = Progress.new("loading Passenger's native extension")
+      Extension.load
+      control = Native::Control.new(CONTROL)
+      control.hello(RUBY_VERSION)
+      progress.control = control
+      _, order, slots = control.receive
+      exit!(0) unless order # the agent is gone
+      load(control, progress, order, slots).run(progress)
+    rescue SignalException
+      raise
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      Failure.new(progress.step, e).report(control || CONTROL)
+      exit!(1)
+    end
+
+    def prepare
+      $stdout.sync = $stderr.sync = true
+      # A terminal sends Ctrl-C to all processes in it; who leaves when is the agent's decision. (A block, because
+      # programs that the application starts would inherit "IGNORE".)
+      trap("INT") { nil }
+    end
+
+    def load(control, progress, order, slots)
+      progress.begin("agreeing on the protocol")
+      Failure.check_protocol(order[:protocol])
+      app = App.new(**order.slice(*App.members))
+      rack_app = Loader.new(app, progress).load
+      # Only now, because of the libraries that it uses.
+      require_relative "request_handler"
+      return Preloader.new(app, rack_app, control) unless order[:slots]
+
+      Worker.new(app, rack_app, control, slots, forked: false)
+    end
+  end
+end
+
+Passenger::Boot.run

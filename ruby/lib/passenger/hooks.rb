@@ -1,0 +1,32 @@
+# frozen_string_literal: true
+
+# Run Ruby applications: what an application can ask of the server that it runs in.
+module Passenger
+  # The blocks that are to be called at certain points in a process's life, in the order in which they were given.
+  module Hooks
+    @blocks ||= { before_fork: [], worker_boot: [], worker_shutdown: [] }
+
+    def self.add(point, block)
+      blocks = @blocks.fetch(point) do
+        raise ArgumentError, "unknown hook #{point.inspect}; there are #{@blocks.keys.join(', ')}"
+      end
+      blocks << block
+    end
+
+    def self.run(point, *arguments)
+      @blocks.fetch(point).each { |block| block.call(*arguments) }
+    end
+  end
+
+  # Has +block+ called
+  # * in the preloader, before each fork (:before_fork);
+  # * in each worker, before its first request (:worker_boot), with whether it was forked;
+  # * in each worker, after its last request (:worker_shutdown).
+  #
+  #   Passenger.on(:worker_boot) { Metrics.start }
+  def self.on(point, &block)
+    raise ArgumentError, "Passenger.on(#{point.inspect}) needs a block" unless block
+
+    Hooks.add(point, block)
+  end
+end

@@ -1,0 +1,82 @@
+# frozen_string_literal: true
+
+require_relative "backtrace"
+require_relative "hooks"
+
+module Passenger
+  # A process that serves: a thread for each slot, while the main thread waits for the reasons to leave.
+  #
+  # It leaves when the agent has closed all data channels, or the control channel, or on SIGTERM: in any case what has
+  # arrived is answered first.
+  class Worker
+    # From when on nobody waits any more, in seconds.
+    HARD_STOP = 30
+
+    # +slots+ are the descriptors of the data channels.
+    def initialize(app, rack_app, control, slots, forked:)
+      @app = app
+      @rack_app = rack_app
+      @control = control
+      @slots = slots
+      @forked = forked
+      @serving = slots.size
+      @mutex = Mutex.new
+    end
+
+    # Returns when the process is to exit, as it usually would: the application's at_exit blocks are to run.
+    def run(progress)
+      Process.setproctitle("Passenger worker: #{@app.root}")
+      progress.begin("running the worker_boot hooks")
+      Hooks.run(:worker_boot, @forked)
+      @handlers = @slots.map { |slot| RequestHandler.new(slot, @app, @rack_app) }
+      install_traps
+      threads = @handlers.map { |handler| Thread.new { serve(handler) } }
+      @control.ready(Process.pid)
+      wait_for_end
+      threads.each(&:join)
+      shut_down
+    end
+
+    private
+
+    def serve(handler)
+      handler.serve
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      warn("[passenger] process #{Process.pid} gives up a slot: #{Backtrace.describe(e)}")
+    ensure
+      @control.shutdown if @mutex.synchronize { @serving -= 1 }.zero?
+    end
+
+    # The control channel brings no messages to workers: it ends when the agent is gone or the last slot is.
+    def wait_for_end
+      nil while @control.receive
+      Thread.new do
+        sleep(HARD_STOP)
+        exit!(1)
+      end
+      leave
+    end
+
+    def leave
+      @handlers.each(&:shutdown)
+    end
+
+    def install_traps
+      trap("TERM") { leave }
+      trap("INT") { nil }
+      trap("QUIT") { print_backtraces }
+    end
+
+    # What each thread is doing, for whoever wonders.
+    def print_backtraces
+      text = Thread.list.map { |thread| "#{thread.inspect}\n#{thread.backtrace&.map { |line| "    #{line}\n" }&.join}" }
+      $stderr.write("[passenger] threads of process #{Process.pid}:\n#{text.join}")
+    end
+
+    def shut_down
+      Hooks.run(:worker_shutdown)
+    rescue StandardError, ScriptError => e
+      warn("[passenger] a worker_shutdown hook failed: #{Backtrace.describe(e)}")
+    end
+  end
+end
