@@ -33,28 +33,25 @@ namespace :test do
     sh "cargo", "test", "--quiet", "-p", "passenger-native", "-p", "passenger-agent"
   end
 
-  # A Ruby suite in a process of its own, against the development build, and without the minitest plugins of other gems
+  # Ruby tests in a process of their own, against the development build, and without the minitest plugins of other gems
   # (Rails' reporter).
-  ruby_suite = lambda do |environment, files|
-    sh Build.environment("debug").merge("MT_NO_PLUGINS" => "1", **environment),
-       "ruby", "-w", "-Iruby/lib", "-Iruby/test", "-e", "ARGV.each { |file| require File.expand_path(file) }", *files
+  ruby_tests = lambda do |file, **environment|
+    sh({ **Build.environment("debug"), "MT_NO_PLUGINS" => "1", **environment }, "ruby", "-w", file)
   end
-  packaging = FileList["ruby/test/packaging/*_test.rb"]
-  suite = FileList["ruby/test/**/*_test.rb"] - packaging
 
   desc "The gem's Ruby suite"
   task ruby: :build do
-    ruby_suite.call({}, suite)
+    ruby_tests.call("ruby/test/run.rb")
   end
 
   desc "The gem's Ruby suite with a garbage collection at every allocation"
   task "ruby:gc_stress" => :build do
-    ruby_suite.call({ "GC_STRESS" => "1" }, suite)
+    ruby_tests.call("ruby/test/run.rb", "GC_STRESS" => "1")
   end
 
   desc "Build the gem, install it into an empty GEM_HOME, use it there"
   task gem: :gem do
-    ruby_suite.call({}, packaging)
+    ruby_tests.call("tests/gem/install_test.rb")
   end
 
   desc "Scenarios over the applications in tests/apps"

@@ -1,6 +1,6 @@
 //! Applications that a scenario may change.
 
-use crate::{Process, wait_until};
+use crate::{Process, wait_for};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,8 +92,10 @@ impl App {
     /// Waits until a request is at this gate (`/wait/KEY` of the Rack fixture); its worker is in the midst of it.
     pub fn worker_at_gate(&self, key: &str) -> Process {
         let note = format!("tmp/at-gate-{key}");
-        wait_until(&format!("a request is at gate {key}"), || self.has(&note));
-        Process(self.read(&note).parse().expect("a process id"))
+        wait_for(&format!("a request is at gate {key}"), || {
+            // It is not complete as soon as it is there.
+            if self.has(&note) { self.read(&note).parse().ok().map(Process) } else { None }
+        })
     }
 
     /// Lets everything go on that waits at this gate.

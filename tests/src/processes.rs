@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 pub struct Process(pub i32);
 
 impl Process {
-    /// Whether it runs: neither gone nor a zombie.
+    /// Whether it runs: neither gone, nor a zombie, nor on the way there, without a program any more.
     pub fn is_alive(self) -> bool {
-        self.stat().is_some_and(|(state, _)| state != 'Z' && state != 'X')
+        self.stat().is_some_and(|(state, _)| state != 'Z' && state != 'X') && !self.command_line().is_empty()
     }
 
     /// Its living children.

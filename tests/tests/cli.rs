@@ -280,7 +280,8 @@ fn a_daemon_serves_in_the_background_until_it_is_stopped() {
     let processes = [daemon.0.descendants(), vec![daemon.0]].concat();
     let stopped = command::run_passenger(&registry, ["stop"]);
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
-    assert!(processes.iter().all(|process| !process.is_alive()));
+    let left: Vec<_> = processes.iter().filter(|process| process.is_alive()).map(|left| left.command_line()).collect();
+    assert!(left.is_empty(), "stopped, but {left:?}");
     assert!(!app.has("daemon.pid"));
     expect_refusal(&command::run_passenger(&registry, ["stop"]), 1, &["no running Passenger instance"]);
 }

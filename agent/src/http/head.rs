@@ -127,6 +127,8 @@ fn refuse_version<T>(input: &[u8]) -> Result<T, Rejection> {
     let line = input.split(|&byte| byte == b'\n').find(|line| line.len() > 1).unwrap_or_default();
     let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default().trim_ascii_end();
     match version {
+        // A space in the target leaves a version that is fine by itself.
+        b"HTTP/1.0" | b"HTTP/1.1" => reject(400, "the request line is malformed"),
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
             reject(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
         }
@@ -314,6 +316,7 @@ mod tests {
     #[case::authority_form("GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
     #[case::star("GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
     #[case::fragment("GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
+    #[case::space_in_target("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
     #[case::two_spaces("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
     #[case::raw_utf8("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", 400)]
     #[case::other_version("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505)]

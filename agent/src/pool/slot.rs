@@ -43,6 +43,8 @@ struct InFlight {
     exchange: Rc<Exchange>,
     /// How long it will probably take in microseconds, when it is known to be short.
     expected: Option<u32>,
+    /// Some of its frame may be in the channel.
+    sent: bool,
 }
 
 #[derive(Default)]
@@ -121,7 +123,7 @@ impl Slot {
         let at = out.len();
         out.extend_from_slice(&request.frame);
         out[at + 8..at + 12].copy_from_slice(&stream.to_le_bytes());
-        state.in_flight.push_back(InFlight { stream, exchange, expected });
+        state.in_flight.push_back(InFlight { stream, exchange, expected, sent: false });
         self.flush_later(state);
     }
 
@@ -153,7 +155,13 @@ impl Slot {
         if state.closed {
             return;
         }
-        match state.outbox.flush(self.channel.as_fd(), &[], false) {
+        let before = state.outbox.pending();
+        let result = state.outbox.flush(self.channel.as_fd(), &[], false);
+        if state.outbox.pending() < before {
+            // Backwards, as those at the front were sent in earlier turns.
+            state.in_flight.iter_mut().rev().take_while(|entry| !entry.sent).for_each(|entry| entry.sent = true);
+        }
+        match result {
             Ok(flushed) if !flushed.all => {
                 state.blocked = true;
                 tokio::task::spawn_local(Rc::clone(self).flush_when_writable());
@@ -206,7 +214,8 @@ impl Slot {
         for (index, entry) in lost.into_iter().enumerate() {
             // Frames are read in order: if something was unread, then the end of the last one was. Only safe requests
             // are queued behind others.
-            entry.exchange.end(Ending::Lost { repeatable: index > 0 || (unread && index == last) });
+            let unseen = !entry.sent || (unread && index == last);
+            entry.exchange.end(Ending::Lost { repeatable: unseen || index > 0 });
         }
         if let Some(worker) = self.worker() {
             worker.slot_closed();

@@ -48,9 +48,17 @@ pub async fn send(
             "Its process ended or failed while it served this request. The server's log tells more.",
         ),
     };
-    page.write(connection, context);
-    connection.write(&[]).await?;
-    Ok(context.keep_alive)
+    page.send(connection, context).await
+}
+
+/// Answers when the application named a file that is not there.
+///
+/// # Errors
+/// When the client's connection broke.
+pub async fn no_file(connection: &mut Connection, context: &Context) -> io::Result<bool> {
+    Page::plain(404, "The file is not there", "The server's log tells which one it would have been.")
+        .send(connection, context)
+        .await
 }
 
 /// Answers what could not be understood.
@@ -63,8 +71,9 @@ pub async fn reject(connection: &mut Connection, rejection: &Rejection) -> io::R
     let title = http::StatusCode::from_u16(rejection.status).ok().and_then(|status| status.canonical_reason());
     let text = format!("The request was refused: {}.", rejection.reason);
     Page { status: rejection.status, title: title.unwrap_or("Error"), text: paragraph(&text), retry_after: None }
-        .write(connection, &context);
-    connection.write(&[]).await
+        .send(connection, &context)
+        .await
+        .map(drop)
 }
 
 fn not_spawned(error: &SpawnError, show_details: bool) -> Page {
@@ -99,7 +108,7 @@ impl Page {
         self
     }
 
-    fn write(&self, connection: &mut Connection, context: &Context) {
+    async fn send(&self, connection: &mut Connection, context: &Context) -> io::Result<bool> {
         let Self { status, title, text, retry_after } = self;
         let body = format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
@@ -117,6 +126,8 @@ impl Page {
         if !context.is_head {
             out.extend_from_slice(body.as_bytes());
         }
+        connection.write(&[]).await?;
+        Ok(context.keep_alive)
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Verdict {
     Tunnel(OwnedFd),
     /// There was none; nothing has been sent.
     Failed(Ending),
+    /// It named a file that can't be sent; nothing has been sent.
+    NoFile,
 }
 
 /// Forwards the answer of a session.
@@ -79,6 +81,8 @@ async fn answer(
     payload: &Bytes,
     first: Bytes,
 ) -> io::Result<Verdict> {
+    // The server may have been told to stop while the application worked.
+    let context = &Context { keep_alive: context.keep_alive && !connection.is_closing(), ..*context };
     let status = frame.aux;
     let start = connection.output.len();
     let Ok(head) = native::decode(frame, payload) else {
@@ -150,7 +154,7 @@ async fn send_named_file(
                 path.display()
             );
             connection.output.truncate(start);
-            return Ok(Verdict::Failed(Ending::Cancelled));
+            return Ok(Verdict::NoFile);
         }
     };
     response::finish(&mut connection.output, Framing::Length(length), context);

@@ -110,6 +110,7 @@ impl Proxy {
                     tunnel::run(connection, descriptor).await?;
                     return Ok(false);
                 }
+                Verdict::NoFile => return error_page::no_file(connection, &context).await,
                 Verdict::Failed(ending) => ending,
             };
             if !matches!(ending, Ending::Lost { repeatable: true }) || attempt == ATTEMPTS {

@@ -55,13 +55,13 @@ impl<'a> Starting<'a> {
                 Some(message) => Some(message),
                 None => match timeout_at(self.deadline, self.channel.receive()).await {
                     Ok(Ok(message)) => message,
-                    Ok(Err(error)) => return Err(self.error(error.to_string())),
-                    Err(_) => return Err(self.too_slow()),
+                    Ok(Err(error)) => return Err(self.error(error.to_string()).await),
+                    Err(_) => return Err(self.too_slow().await),
                 },
             };
             match message {
                 Some(FromProcess::Ready { .. }) => {
-                    self.output.forget();
+                    self.output.log_from_now_on();
                     return Ok(self);
                 }
                 Some(FromProcess::Progress { step }) => {
@@ -70,30 +70,35 @@ impl<'a> Starting<'a> {
                 }
                 Some(FromProcess::Hello { protocol, language, version }) => {
                     self.step = format!("starting {language} {version}");
-                    check_version(protocol).map_err(|error| self.error(error.to_string()))?;
+                    if let Err(error) = check_version(protocol) {
+                        return Err(self.error(error.to_string()).await);
+                    }
                 }
                 Some(FromProcess::Failed { step, reason, output }) => {
-                    return Err(SpawnError { step, reason, output, ..self.error("") });
+                    let said = self.error("").await;
+                    let output = [output, said.output].join("\n");
+                    return Err(SpawnError { step, reason, output, ..said });
                 }
                 Some(FromProcess::Spawned { .. } | FromProcess::Exited { .. }) => {
-                    return Err(self.error("it spoke of workers before it was ready"));
+                    return Err(self.error("it spoke of workers before it was ready").await);
                 }
                 None => {
                     let exit = self.process.exit().await;
-                    return Err(self.error(format!("process {} {exit}", self.process.pid)));
+                    return Err(self.error(format!("process {} {exit}", self.process.pid)).await);
                 }
             }
         }
     }
 
-    fn error(&self, reason: impl Into<String>) -> SpawnError {
-        let kept = self.output.kept();
+    async fn error(&self, reason: impl Into<String>) -> SpawnError {
+        let kept = self.output.kept().await;
         SpawnError { output: tail(&kept).to_owned(), ..SpawnError::new(&self.launch.app, &self.step, reason) }
     }
 
-    fn too_slow(&self) -> SpawnError {
+    async fn too_slow(&self) -> SpawnError {
         let seconds = self.launch.start_timeout.as_secs();
         self.error(format!("it was not ready within {seconds} s"))
+            .await
             .with_hint("If it needs longer, raise --start-timeout; if it hangs, the output below may tell where")
     }
 }
@@ -126,9 +131,7 @@ pub fn adopt<'a>(
 ) -> Result<Starting<'a>, SpawnError> {
     output.belongs_to(pid);
     let step = "starting a worker".to_owned();
-    let process = Process::new(Pid::from_raw(pid), reaper).map_err(|error| SpawnError {
-        output: output.kept(),
-        ..SpawnError::new(&launch.app, &step, error.to_string())
-    })?;
+    let process = Process::new(Pid::from_raw(pid), reaper)
+        .map_err(|error| SpawnError::new(&launch.app, &step, error.to_string()))?;
     Ok(Starting { launch, process, channel, output, deadline, step, early })
 }

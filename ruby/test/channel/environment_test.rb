@@ -136,7 +136,7 @@ class EnvironmentTest < PassengerTest
       inputs << input
       first = input.read
       input.rewind
-      [200, {}, [first, input.gets, input.read(3), input.external_encoding.to_s]]
+      [200, {}, [first, input.gets.to_s, input.read(3).to_s, input.external_encoding.to_s]]
     end
     frames = Tempfile.create do |file|
       file.write("line\nrest")

@@ -57,6 +57,12 @@ class Slot
     @bytes.empty? && !@agent.wait_readable(seconds)
   end
 
+  # Waits until the handler is through with the request before, what comes after its answer included.
+  def exchange_done
+    close_write
+    @thread.join(10) or raise "the slot does not end"
+  end
+
   def close_write = @agent.shutdown(Socket::SHUT_WR)
   def shutdown = @handler.shutdown
 

@@ -10,6 +10,7 @@ require "socket"
 require "stringio"
 require "tempfile"
 require "timeout"
+require "uri"
 require "passenger/app"
 require "passenger/extension"
 

@@ -10,9 +10,7 @@ module Gate
   # Notes in `tmp/at-gate-KEY` which process waits, then waits for `tmp/gate-KEY`.
   def self.wait(key)
     FileUtils.mkdir_p(DIRECTORY)
-    note = File.join(DIRECTORY, "at-gate-#{key}")
-    File.write("#{note}.#{Process.pid}", Process.pid.to_s)
-    File.rename("#{note}.#{Process.pid}", note)
+    File.write(File.join(DIRECTORY, "at-gate-#{key}"), Process.pid.to_s)
     deadline = now + PATIENCE
     until File.exist?(File.join(DIRECTORY, "gate-#{key}"))
       raise "gate #{key} was never opened" if now > deadline

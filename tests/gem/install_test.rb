@@ -10,6 +10,7 @@ InstalledGem.install
 # The gem as a user meets it. Run by `rake test:gem`.
 class GemInstallTest < Minitest::Test
   BOOT_SECONDS = 30
+  GEMFILE = %(gem "passenger"\ngem "rack"\n)
   # Stands in for the agent and shows what it would be given.
   SHOW_ENVIRONMENT = "/usr/bin/env"
 
@@ -37,13 +38,13 @@ class GemInstallTest < Minitest::Test
   end
 
   def test_serves_an_application_under_bundler
-    in_app("Gemfile" => %(gem "passenger"\n)) do |dir|
+    in_app("Gemfile" => GEMFILE) do |dir|
       assert_equal "Hello from the gem", serve("bundle", "exec", "passenger", dir:)
     end
   end
 
   def test_keeps_its_own_bundler_from_the_applications
-    in_app("Gemfile" => %(gem "passenger"\n)) do |dir|
+    in_app("Gemfile" => GEMFILE) do |dir|
       output, success = InstalledGem.capture("bundle", "exec", "passenger", dir:, PASSENGER_AGENT: SHOW_ENVIRONMENT,
                                                                             RUBYOPT: "-W0", BUNDLE_WITHOUT: "test")
 

@@ -6,7 +6,7 @@ require "tmpdir"
 
 # The gem that `rake gem` built, installed once into an empty GEM_HOME that goes away with the tests.
 module InstalledGem
-  ROOT = File.expand_path("../../..", __dir__)
+  ROOT = File.expand_path("../..", __dir__)
   # Built without optimisation and kept between runs: this is about packaging.
   BUILD = { PASSENGER_CARGO_PROFILE: "dev", PASSENGER_CARGO_TARGET_DIR: "#{ROOT}/target/gem" }.freeze
   # What points at the checkout, or at the Bundler and gems of whoever runs the tests.
