@@ -77,8 +77,8 @@ impl Drop for GuardedProcess {
         if self.status().is_none() {
             self.process().signal(Signal::SIGTERM);
         }
-        if self.wait(END_PATIENCE).is_none() {
-            eprintln!("only SIGKILL ended {}", self.process().command_line());
+        let ends_by_itself = self.wait(END_PATIENCE).is_some();
+        if !ends_by_itself {
             let _ = killpg(Pid::from_raw(self.process().0), Signal::SIGKILL);
             let _ = self.child.wait();
         }
@@ -86,5 +86,9 @@ impl Drop for GuardedProcess {
             let _ = pipe.write_all(b"over\n");
         }
         let _ = self.guard.wait();
+        assert!(
+            ends_by_itself || std::thread::panicking(),
+            "the server did not end within {END_PATIENCE:?} of SIGTERM"
+        );
     }
 }

@@ -13,8 +13,12 @@ module Passenger
       blocks << block
     end
 
+    def self.each(point, &block)
+      @blocks.fetch(point).each(&block)
+    end
+
     def self.run(point, *arguments)
-      @blocks.fetch(point).each { |block| block.call(*arguments) }
+      each(point) { |hook| hook.call(*arguments) }
     end
   end
 

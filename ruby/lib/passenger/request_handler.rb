@@ -50,8 +50,6 @@ module Passenger
         deliver(env, status, headers, body)
       end
       finish(env, status, headers) unless env["rack.after_reply"].empty? && env["rack.response_finished"].empty?
-    rescue SignalException
-      raise
     rescue Exception => e # rubocop:disable Lint/RescueException
       recover(env, e)
     end

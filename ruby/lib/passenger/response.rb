@@ -48,7 +48,7 @@ module Passenger
     end
 
     def hand_over(callable)
-      @channel.start(@status, @headers, false)
+      @channel.start_upgrade(@status, @headers)
       callable.call(Hijack.take_over(@channel))
     end
 

@@ -73,10 +73,13 @@ module Passenger
       $stderr.write("[passenger] threads of process #{Process.pid}:\n#{text.join}")
     end
 
+    # One hook that breaks must not keep the others from cleaning up.
     def shut_down
-      Hooks.run(:worker_shutdown)
-    rescue StandardError, ScriptError => e
-      warn("[passenger] a worker_shutdown hook failed: #{Backtrace.describe(e)}")
+      Hooks.each(:worker_shutdown) do |hook|
+        hook.call
+      rescue StandardError, ScriptError => e
+        warn("[passenger] a worker_shutdown hook failed: #{Backtrace.describe(e)}")
+      end
     end
   end
 end

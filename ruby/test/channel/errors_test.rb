@@ -46,6 +46,8 @@ class ErrorsTest < PassengerTest
       "RuntimeError: many\nlines" => -> { raise "many\nlines" },
       "\u{fffd}" => -> { raise odd_message }
     }.each do |title, failure|
+      next if ENV["GC_STRESS"] && title.start_with?("SystemStackError") # a stack that takes minutes to scan
+
       slot = serve { |env| env["PATH_INFO"] == "/fine" ? [200, {}, ["fine"]] : failure.call }
       frames = nil
 

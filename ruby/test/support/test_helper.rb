@@ -17,6 +17,8 @@ require "passenger/extension"
 Passenger::Extension.load
 require "passenger/request_handler"
 require_relative "frames"
+require_relative "agent_end"
+require_relative "child"
 require_relative "slot"
 
 # What all tests share.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use magnus::rb_sys::AsRawValue;
 use magnus::{Error, Integer, RArray, RClass, RHash, RString, Ruby, Value, method, prelude::*};
 use passenger_native::connection::Connection;
-use passenger_native::frame::{self, Header, Kind};
+use passenger_native::frame::{self, Header, Kind, UPGRADE};
 use passenger_native::response::FileRange;
 
 use crate::channel::{Answer, Channel};
@@ -23,6 +23,7 @@ impl Channel {
         class.define_method("respond", method!(Channel::respond, 3))?;
         class.define_method("bodiless?", method!(Channel::bodiless, 1))?;
         class.define_method("start", method!(Channel::start, 3))?;
+        class.define_method("start_upgrade", method!(Channel::start_upgrade, 2))?;
         class.define_method("write", method!(Channel::write, 2))?;
         class.define_method("file", method!(Channel::file, 2))?;
         class.define_method("inform", method!(Channel::inform, 2))?;
@@ -85,13 +86,27 @@ impl Channel {
     /// # Errors
     /// `Passenger::InvalidResponse`, also for names and values that `respond` would not take.
     fn start(ruby: &Ruby, rb_self: &Self, status: i64, headers: RHash, last: bool) -> Result<(), Error> {
-        let status = response::check_status(ruby, status, !last)?;
+        let status = response::check_status(ruby, status, false)?;
         let connection = &mut *rb_self.lock_at(ruby, Answer::Nothing)?;
         let head = write_plain(ruby, connection, headers)?;
         let header = if last { rb_self.end(Kind::Response) } else { rb_self.header(Kind::Response) };
         head.finish(ruby, Header { aux: status, ..header })?;
         rb_self.answer.set(if last { Answer::Ended } else { Answer::Begun });
         if last { sending::flush(ruby, connection) } else { Ok(()) }
+    }
+
+    /// `start_upgrade(status, headers)` begins a response whose rest the application writes itself, after `upgrade`; until
+    /// then it is held back.
+    ///
+    /// # Errors
+    /// As `start`; but 101 is a status, too.
+    fn start_upgrade(ruby: &Ruby, rb_self: &Self, status: i64, headers: RHash) -> Result<(), Error> {
+        let status = response::check_status(ruby, status, true)?;
+        let connection = &mut *rb_self.lock_at(ruby, Answer::Nothing)?;
+        let head = write_plain(ruby, connection, headers)?;
+        head.finish(ruby, Header { aux: status, flags: UPGRADE, ..rb_self.header(Kind::Response) })?;
+        rb_self.answer.set(Answer::Begun);
+        Ok(())
     }
 
     /// `write(string, last)` sends a part of the body, at once. Returns false, having sent nothing, if the client is
