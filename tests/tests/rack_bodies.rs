@@ -48,10 +48,11 @@ fn a_body_of_any_size_arrives_whole(server: &Server, #[case] path: &str, #[case]
 }
 
 #[rstest]
-fn an_empty_body_has_the_length_0(server: &Server) {
-    ours_only!("Puma 5 sends an empty chunked body");
+fn an_empty_body_is_empty(server: &Server) {
+    // Rack::Lint's body only has `each`, so the head may be on its way before the end is known.
     let response = server.get("/empty");
-    assert_eq!((response.framing, response.text()), (Framing::Length, ""));
+    assert!(matches!(response.framing, Framing::Length | Framing::Chunked), "{response:?}");
+    assert_eq!(response.text(), "");
 }
 
 #[rstest]

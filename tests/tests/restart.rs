@@ -66,6 +66,7 @@ fn in_production_the_old_version_serves_until_the_new_one_is_ready() {
                         assert_eq!(response.status, 200);
                         answers.push(response.text().to_owned());
                     }
+                    answers.push(connection.request(&Request::get("/")).text().to_owned());
                     answers
                 })
             })

@@ -1,18 +1,18 @@
 //! One client's connection: its buffers, and where it stands between requests.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use nix::sys::socket::Shutdown;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::head::MAX_TARGET;
+use super::lobby::Lobby;
 use super::socket::Socket;
 
 /// What a read of a request head asks for.
@@ -20,13 +20,16 @@ const HEAD_ROOM: usize = 8 * 1024;
 /// After a refused request: how much of what still comes is read, so that the answer is not lost to a reset.
 const LINGER_BYTES: usize = 256 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
-/// How long no connection must have come before memory is given back.
-const QUIET: Duration = Duration::from_secs(1);
 /// Buffers of idle connections that are kept for the next busy ones.
 const KEPT_BUFFERS: usize = 64;
 
 thread_local! {
     static BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Forgets the buffers that are kept for busy times.
+pub(super) fn drop_spare_buffers() {
+    BUFFERS.with_borrow_mut(Vec::clear);
 }
 
 /// Who is at the other end, as the application sees it.
@@ -85,7 +88,7 @@ impl Connection {
         let open = poll_fn(|cx| {
             // Bytes that have arrived are served even when the server is closing.
             match socket.poll_readable(cx) {
-                Poll::Pending if idle && lobby.is_closing(*seat, cx.waker()) => Poll::Ready(Ok(false)),
+                Poll::Pending if idle && lobby.waits_in_vain(*seat, cx.waker()) => Poll::Ready(Ok(false)),
                 other => other.map_ok(|()| true),
             }
         })
@@ -144,7 +147,7 @@ impl Connection {
     /// Whether the server is closing, so that responses should say so.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.lobby.closing.get()
+        self.lobby.is_closing()
     }
 
     /// Ends a connection on which more may come than will be read: says so, then reads for a moment, because closing
@@ -184,77 +187,5 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.lobby.leave(self.seat);
-    }
-}
-
-/// All connections, so that a closing server can end the idle ones and wait for the others.
-#[derive(Default)]
-pub struct Lobby {
-    closing: Cell<bool>,
-    seats: RefCell<Vec<Option<Waker>>>,
-    free: RefCell<Vec<usize>>,
-    present: Cell<usize>,
-    emptied: Notify,
-}
-
-impl Lobby {
-    fn enter(&self) -> usize {
-        self.present.set(self.present.get() + 1);
-        let mut seats = self.seats.borrow_mut();
-        self.free.borrow_mut().pop().unwrap_or_else(|| {
-            seats.push(None);
-            seats.len() - 1
-        })
-    }
-
-    fn leave(&self, seat: usize) {
-        self.seats.borrow_mut()[seat] = None;
-        self.free.borrow_mut().push(seat);
-        self.present.set(self.present.get() - 1);
-        if self.present.get() == 0 {
-            self.emptied.notify_waiters();
-        }
-    }
-
-    fn is_closing(&self, seat: usize, waker: &Waker) -> bool {
-        let mut seats = self.seats.borrow_mut();
-        if !seats[seat].as_ref().is_some_and(|known| known.will_wake(waker)) {
-            seats[seat] = Some(waker.clone());
-        }
-        self.closing.get()
-    }
-
-    /// Ends idle connections now and the others after their request.
-    pub fn close(&self) {
-        self.closing.set(true);
-        for waker in self.seats.borrow().iter().flatten() {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// How many connections there are.
-    #[must_use]
-    pub fn present(&self) -> usize {
-        self.present.get()
-    }
-
-    /// Waits until there is none left.
-    pub async fn empty(&self) {
-        while self.present.get() > 0 {
-            self.emptied.notified().await;
-        }
-    }
-
-    /// Gives memory back whenever the last connection has gone and none has come for a while. Runs for as long as it is
-    /// polled.
-    pub async fn tidy(&self) {
-        loop {
-            self.emptied.notified().await;
-            tokio::time::sleep(QUIET).await;
-            if self.present.get() == 0 {
-                BUFFERS.with_borrow_mut(Vec::clear);
-                crate::sys::memory::trim();
-            }
-        }
     }
 }

@@ -5,5 +5,6 @@ pub mod chunked;
 pub mod connection;
 pub mod head;
 pub mod listener;
+pub mod lobby;
 pub mod response;
 pub mod socket;

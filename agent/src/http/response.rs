@@ -99,18 +99,8 @@ pub fn chunk_size(out: &mut Vec<u8>, size: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]
@@ -118,17 +108,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case(0, "0")]
-    #[case(9, "9")]
-    #[case(10, "10")]
-    #[case(u64::MAX, "18446744073709551615")]
-    fn numbers(#[case] number: u64, #[case] text: &str) {
-        let mut out = Vec::new();
-        push_number(&mut out, number);
-        assert_eq!(out, text.as_bytes());
-    }
 
     #[rstest]
     #[case(1)]

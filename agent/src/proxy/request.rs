@@ -51,7 +51,7 @@ fn write_headers(block: &mut BlockWriter<'_>, head: &Head<'_>, body_len: u64) {
         block.known(headers::id_of(b"host"), authority.as_bytes());
     }
     if head.framing == Framing::Chunked {
-        block.known(headers::CONTENT_LENGTH, body_len.to_string().as_bytes());
+        block.known(headers::CONTENT_LENGTH, itoa::Buffer::new().format(body_len).as_bytes());
     }
     for header in head.headers {
         let name = header.name.as_bytes();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::http::connection::Lobby;
+use crate::http::lobby::Lobby;
 use crate::pool::group::Group;
 use crate::pool::worker::LEAVE_DEADLINE;
 

@@ -24,11 +24,14 @@ module Passenger
       prepare
       progress = Progress.new("loading Passenger's native extension")
       Extension.load
-      control = Native::Control.new(CONTROL)
-      control.hello(RUBY_VERSION)
-      progress.control = control
-      _, order, slots = control.receive
-      exit!(0) unless order # the agent is gone
+      control = progress.control = Native::Control.new(CONTROL)
+      begin
+        control.hello(RUBY_VERSION)
+        _, order, slots = control.receive
+      rescue Disconnected
+        exit!(0)
+      end
+      exit!(0) unless order
       load(control, progress, order, slots).run(progress)
     rescue SignalException
       raise

@@ -46,25 +46,27 @@ module Passenger
     def handle(env)
       @env = env
       status, headers, body = @rack_app.call(env)
-      unless body.instance_of?(Array) && !@hijacked && @channel.respond(status, headers, body)
+      unless body.instance_of?(Array) && !@hijack && @channel.respond(status, headers, body)
         deliver(env, status, headers, body)
       end
       finish(env, status, headers) unless env["rack.after_reply"].empty? && env["rack.response_finished"].empty?
     rescue Exception => e # rubocop:disable Lint/RescueException
+      raise if e.is_a?(SignalException)
+
       recover(env, e)
     end
 
     def deliver(env, status, headers, body)
-      return Response.new(@channel, env, status, headers, body).deliver unless @hijacked
+      return Response.new(@channel, env, status, headers, body).deliver unless @hijack
 
-      @hijacked = nil
+      @hijack = nil
       body.close if body.respond_to?(:close)
     end
 
     # Whatever the application raises, the client gets an answer and the worker goes on. That holds for `exit`, too, as
     # in Puma: one request must not end those of other threads.
     def recover(env, error)
-      @hijacked = nil
+      @hijack = nil
       unless error.is_a?(Disconnected)
         report = ErrorReport.new(error, env)
         guard { $stderr.write(report.to_log) }
@@ -91,8 +93,7 @@ module Passenger
 
     # rack.hijack
     def hijack
-      @hijacked ||= @env["rack.hijack_io"] = Hijack.take_over(@channel)
-      @hijacked
+      @hijack ||= @env["rack.hijack_io"] = Hijack.take_over(@channel)
     end
 
     # rack.early_hints

@@ -187,12 +187,14 @@ class StreamingTest < PassengerTest
 
   def test_a_callable_body_that_writes_too_late
     error = nil
-    answer do
+    slot = serve do
       [200, {}, lambda { |stream|
         stream.close
         error = assert_raises(IOError) { stream.write("a") }
       }]
     end
+    slot.exchange
+    slot.exchange_done
 
     assert_equal "closed stream", error.message
   end

@@ -4,7 +4,7 @@ require_relative "process_test_case"
 
 class PreloaderTest < ProcessTestCase
   def test_loads_once_and_forks_workers
-    app("config.ru" => 'LOADED_BY = Process.pid; run ->(_) { [200, {}, ["#{LOADED_BY} #{Process.pid}"]] }')
+    app("config.ru" => "LOADED_BY = Process.pid; run ->(_) { [200, {}, [[LOADED_BY, Process.pid].join(' ')]] }")
     child = start
 
     assert_equal({ message: "hello", protocol: 1, language: "ruby", version: RUBY_VERSION }, child.receive)
@@ -65,7 +65,7 @@ class PreloaderTest < ProcessTestCase
   end
 
   def test_leaves_with_the_agent_but_its_workers_go_on
-    app("config.ru" => 'at_exit { warn("at exit of #{Process.pid}") }; run ->(_) { [200, {}, ["ok"]] }')
+    app("config.ru" => "at_exit { warn('at exit of', Process.pid) }; run ->(_) { [200, {}, ['ok']] }")
     child = ready_preloader
     worker = spawn(child)
     child.close_control
@@ -73,12 +73,12 @@ class PreloaderTest < ProcessTestCase
     assert_equal 0, child.status.exitstatus
     assert_equal "ok", worker.slots.first.exchange.last.body
     worker.close
-    assert_equal "at exit of #{worker.pid}\n", worker.output.read
+    assert_equal "at exit of\n#{worker.pid}\n", worker.output.read
     refute_includes child.output.read, "at exit"
   end
 
   def test_hooks
-    app("config/passenger.rb" => "before_fork { $hooks = [:before_fork, Process.pid] }; on_worker_boot { $hooks << :boot }",
+    app("config/passenger.rb" => "before_fork { $hooks = [:fork, Process.pid] }; on_worker_boot { $hooks << :boot }",
         "config.ru" => <<~RUBY)
           PhusionPassenger.on_event(:starting_worker_process) { |forked| $hooks << [:starting, forked] }
           PhusionPassenger.on_event(:stopping_worker_process) { warn "stopping" }
@@ -89,7 +89,7 @@ class PreloaderTest < ProcessTestCase
     child = ready_preloader
     worker = spawn(child)
 
-    assert_equal "[:before_fork, #{child.pid}, :boot, [:starting, true]]", worker.slots.first.exchange.last.body
+    assert_equal "[:fork, #{child.pid}, :boot, [:starting, true]]", worker.slots.first.exchange.last.body
     worker.close
     output = worker.output.read
     assert_match(/\Astopping\n\[passenger\] a worker_shutdown hook failed: RuntimeError: oh/, output)
@@ -103,7 +103,8 @@ class PreloaderTest < ProcessTestCase
     worker = child.spawn
     pid = child.wait_for("spawned")[:pid]
 
-    assert_equal ["running the worker_boot hooks", "RuntimeError: oh"], worker.wait_for("failed").values_at(:step, :reason)
+    message = worker.wait_for("failed")
+    assert_equal ["running the worker_boot hooks", "RuntimeError: oh"], message.values_at(:step, :reason)
     assert_equal [pid, 1], child.wait_for("exited").values_at(:pid, :code)
   end
 
@@ -112,7 +113,8 @@ class PreloaderTest < ProcessTestCase
     child = ready_preloader
     worker = child.spawn
 
-    assert_equal ["running the before_fork hooks", "RuntimeError: oh"], worker.wait_for("failed").values_at(:step, :reason)
+    message = worker.wait_for("failed")
+    assert_equal ["running the before_fork hooks", "RuntimeError: oh"], message.values_at(:step, :reason)
     assert_nil worker.receive
   end
 

@@ -14,9 +14,9 @@ class Child
     @output, writer = IO.pipe
     base = { "RACK_ENV" => "test", "BUNDLE_GEMFILE" => nil, "RUBYOPT" => nil,
              "PASSENGER_RUBY_EXT" => File.expand_path(ENV.fetch("PASSENGER_RUBY_EXT")) }
+    redirections = { 3 => theirs, in: File::NULL, out: writer, err: writer }
     @root = root
-    @pid = Process.spawn(base.merge(env), RUBY, BOOT, chdir: root, 3 => theirs, in: File::NULL, out: writer, err: writer,
-                                                      pgroup: true)
+    @pid = Process.spawn(base.merge(env), RUBY, BOOT, chdir: root, pgroup: true, **redirections)
     [theirs, writer].each(&:close)
   end
 
@@ -41,7 +41,7 @@ class Child
   # The first message that is called so; the others before it are dropped.
   def wait_for(name)
     loop do
-      message = receive or raise "the channel ended before #{name}; output:\n#{@output.read_nonblock(100_000, exception: false)}"
+      message = receive or raise "the channel ended before #{name}; output:\n#{@output.read}"
       return message if message[:message] == name
       raise "failed: #{message}" if message[:message] == "failed"
     end

@@ -4,7 +4,9 @@
 module Frames
   END_FLAG = 1
   REPEATED = 2
-  KINDS = { 1 => :request, 3 => :response, 4 => :data, 5 => :file, 6 => :informational, 9 => :upgrade, 10 => :cancel }.freeze
+  KINDS = {
+    1 => :request, 3 => :response, 4 => :data, 5 => :file, 6 => :informational, 9 => :upgrade, 10 => :cancel
+  }.freeze
   IDS = %w[
     - host user-agent accept accept-encoding accept-language connection cookie content-length content-type referer
   ].each_with_index.to_h.freeze
@@ -42,8 +44,8 @@ module Frames
   # +headers+ are pairs; names of IDS travel as ids, others in CGI style.
   def request(target = "/", method: "GET", headers: { "host" => "example.com" }, body: "", stream: 258, protocol: 11,
               scheme: 0, peer: "127.0.0.1", peer_port: 50_000, local_port: 3000, script: "", flags: 0, file_size: nil)
-    fixed = [protocol, scheme, method.bytesize, peer.bytesize, peer_port, local_port, target.bytesize, script.bytesize, 0,
-             file_size || body.bytesize].pack("CCCCvvVvvQ<")
+    fixed = [protocol, scheme, method.bytesize, peer.bytesize, peer_port, local_port, target.bytesize, script.bytesize,
+             0, file_size || body.bytesize].pack("CCCCvvVvvQ<")
     payload = fixed + method.b + target.b + peer.b + block(headers) + body.b
     frame(1, stream: stream, flags: flags | END_FLAG, aux: file_size ? 1 : 0, payload: payload)
   end

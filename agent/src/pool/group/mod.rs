@@ -10,25 +10,24 @@
 //! A restart starts a second generation. In production the first serves until the second has a worker that is ready, and
 //! stays if there never is one. In development requests wait for the second, so that a reload shows the change.
 
+mod ending;
+mod growth;
+mod restart;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::service_times::{Route, ServiceTimes};
-use super::session::{Ending, Exchange};
-use super::slot::Slot;
-use super::snapshot::{GroupState, GroupStatus};
-use super::turn::Turn;
-use super::worker::Worker;
 use crate::app::detect::App;
+use crate::pool::service_times::{Route, ServiceTimes};
+use crate::pool::session::{Ending, Exchange};
+use crate::pool::slot::Slot;
+use crate::pool::snapshot::{GroupState, GroupStatus};
+use crate::pool::turn::Turn;
+use crate::pool::worker::Worker;
 use crate::spawn::{SpawnError, Spawner};
-
-/// The first wait after a failed start; it doubles with every further failure.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 /// What a group must know of the configuration.
 pub struct GroupConfig {
@@ -127,21 +126,6 @@ impl Group {
         self.times.borrow().route(method, target)
     }
 
-    /// Starts the first worker, and when that is ready sees to the others.
-    ///
-    /// # Errors
-    /// Why the application could not be started.
-    pub async fn boot(&self) -> Result<(), Rc<SpawnError>> {
-        self.state.borrow_mut().spawning += 1;
-        let spawner = Rc::clone(&self.state.borrow().spawner);
-        let result = self.start_worker(&spawner).await;
-        self.state.borrow_mut().spawning -= 1;
-        let worker = result?;
-        self.state.borrow_mut().serving.push(worker);
-        self.keep_up(false);
-        Ok(())
-    }
-
     /// Gives a request to a worker, or lets it wait for one. The exchange tells what becomes of it.
     pub fn submit(&self, exchange: Rc<Exchange>) {
         let mut state = self.state.borrow_mut();
@@ -212,7 +196,7 @@ impl Group {
     }
 
     /// A worker has answered a request.
-    pub(super) fn answered(&self, worker: &Rc<Worker>, route: Route, micros: u32) {
+    pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, route: Route, micros: u32) {
         self.times.borrow_mut().record(route, micros);
         if self.config.max_requests != 0 && worker.handled() >= self.config.max_requests && worker.is_serving() {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
@@ -233,7 +217,7 @@ impl Group {
     }
 
     /// A worker is gone.
-    pub(super) fn forget(&self, worker: &Rc<Worker>, unexpected: bool) {
+    pub(in crate::pool) fn forget(&self, worker: &Rc<Worker>, unexpected: bool) {
         let mut state = self.state.borrow_mut();
         state.serving.retain(|other| !Rc::ptr_eq(other, worker));
         state.leaving.retain(|other| !Rc::ptr_eq(other, worker));
@@ -244,172 +228,6 @@ impl Group {
         }
         worker.report_exit(unexpected);
         self.keep_up(false);
-    }
-
-    /// Starts a worker if one is missing: below the minimum, or `busy` and below the maximum.
-    fn keep_up(&self, busy: bool) {
-        let mut state = self.state.borrow_mut();
-        let (have, coming) = (state.serving.len(), state.spawning);
-        let all = have + state.leaving.len() + coming;
-        let wanted = have + coming < self.config.min_workers || ((busy || !state.queue.is_empty()) && coming == 0);
-        let waits = state.failure.as_ref().is_some_and(|failure| failure.until > Instant::now());
-        if state.closing || !wanted || all >= self.config.max_workers || waits || state.successor.is_some() {
-            return;
-        }
-        state.spawning += 1;
-        let spawner = Rc::clone(&state.spawner);
-        drop(state);
-        self.in_background(async move |group| {
-            let result = group.start_worker(&spawner).await;
-            let mut state = group.state.borrow_mut();
-            state.spawning -= 1;
-            let outdated = state.closing || !Rc::ptr_eq(&spawner, &state.spawner);
-            drop(state);
-            match result {
-                Ok(worker) if outdated => worker.leave(),
-                Ok(worker) => group.welcome(worker),
-                Err(_) if outdated => {}
-                Err(error) => group.failed(error),
-            }
-            group.keep_up(false);
-        });
-    }
-
-    fn in_background(&self, work: impl AsyncFnOnce(Rc<Self>) + 'static) {
-        if let Some(group) = self.me.upgrade() {
-            tokio::task::spawn_local(async move { work(group).await });
-        }
-    }
-
-    async fn start_worker(&self, spawner: &Spawner) -> Result<Rc<Worker>, Rc<SpawnError>> {
-        let process = spawner.spawn().await.map_err(Rc::new)?;
-        let Some(group) = self.me.upgrade() else { return Err(Rc::new(SpawnError::closing(&self.app))) };
-        Worker::adopt(process, &group, &self.turn).map_err(|error| Rc::new(SpawnError::channels(&self.app, &error)))
-    }
-
-    fn welcome(&self, worker: Rc<Worker>) {
-        let mut state = self.state.borrow_mut();
-        state.failure = None;
-        state.serving.push(worker);
-        drop(state);
-        self.feed();
-    }
-
-    /// Notes why a worker could not be started. Without any worker, everybody who waits is told.
-    fn failed(&self, error: Rc<SpawnError>) {
-        tracing::error!("{error}");
-        let mut state = self.state.borrow_mut();
-        let longest = if self.config.is_development() { FIRST_DELAY } else { LONGEST_DELAY };
-        let delay = state.failure.as_ref().map_or(FIRST_DELAY, |failure| (failure.delay * 2).min(longest));
-        state.failure = Some(Failure { error: Rc::clone(&error), delay, until: Instant::now() + delay });
-        let waiting = if state.serving.is_empty() { std::mem::take(&mut state.queue) } else { VecDeque::new() };
-        drop(state);
-        for exchange in waiting {
-            exchange.end(Ending::NotSpawned(Rc::clone(&error)));
-        }
-        self.retry_after(delay);
-    }
-
-    fn retry_after(&self, delay: Duration) {
-        if self.retry_planned.replace(true) {
-            return;
-        }
-        self.in_background(async move |group| {
-            tokio::time::sleep(delay).await;
-            group.retry_planned.set(false);
-            group.keep_up(false);
-        });
-    }
-
-    /// Loads the application anew and replaces all workers.
-    pub fn restart(&self) {
-        let mut state = self.state.borrow_mut();
-        if state.closing {
-            return;
-        }
-        tracing::info!("restarting {}", self.app.root.display());
-        let spawner = (self.new_spawner)();
-        state.failure = None;
-        if self.config.is_development() || state.serving.is_empty() {
-            state.spawner = spawner;
-            drop(state);
-            self.retire_all();
-            return self.keep_up(true);
-        }
-        // A restart that is under way is overtaken: its outcome will find another successor and step back.
-        state.successor = Some(Rc::clone(&spawner));
-        drop(state);
-        self.in_background(async move |group| {
-            let result = group.start_worker(&spawner).await;
-            let mut state = group.state.borrow_mut();
-            if state.closing || !state.successor.as_ref().is_some_and(|successor| Rc::ptr_eq(successor, &spawner)) {
-                drop(state);
-                if let Ok(worker) = result {
-                    worker.leave();
-                }
-                return;
-            }
-            state.successor = None;
-            if result.is_ok() {
-                state.spawner = spawner;
-            }
-            drop(state);
-            match result {
-                Ok(worker) => {
-                    group.retire_all();
-                    group.welcome(worker);
-                    tracing::info!("{} has been restarted", group.app.root.display());
-                }
-                Err(error) => {
-                    group.failed(error);
-                    tracing::error!(
-                        "{} was not restarted; the version before goes on serving",
-                        group.app.root.display()
-                    );
-                }
-            }
-            group.keep_up(false);
-        });
-    }
-
-    fn retire_all(&self) {
-        let workers = self.state.borrow().serving.clone();
-        for worker in workers {
-            self.retire(&worker);
-        }
-    }
-
-    /// Takes no more requests, refuses those that wait, asks all workers to leave.
-    pub fn close(&self) {
-        let mut state = self.state.borrow_mut();
-        state.closing = true;
-        let waiting = std::mem::take(&mut state.queue);
-        drop(state);
-        for exchange in waiting {
-            exchange.end(Ending::Closing);
-        }
-        self.retire_all();
-    }
-
-    /// Waits until the last worker is gone.
-    pub async fn empty(&self) {
-        poll_fn(|cx| {
-            let mut state = self.state.borrow_mut();
-            if state.serving.is_empty() && state.leaving.is_empty() {
-                return Poll::Ready(());
-            }
-            state.emptied = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Ends all workers at once.
-    pub fn kill(&self) {
-        let state = self.state.borrow();
-        for worker in state.serving.iter().chain(&state.leaving) {
-            worker.kill();
-        }
     }
 
     /// What `passenger status` shows.

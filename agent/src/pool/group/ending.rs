@@ -1,0 +1,42 @@
+//! The end of a group.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use super::Group;
+use crate::pool::session::Ending;
+
+impl Group {
+    /// Takes no more requests, refuses those that wait, asks all workers to leave.
+    pub fn close(&self) {
+        let mut state = self.state.borrow_mut();
+        state.closing = true;
+        let waiting = std::mem::take(&mut state.queue);
+        drop(state);
+        for exchange in waiting {
+            exchange.end(Ending::Closing);
+        }
+        self.retire_all();
+    }
+
+    /// Waits until the last worker is gone.
+    pub async fn empty(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.borrow_mut();
+            if state.serving.is_empty() && state.leaving.is_empty() {
+                return Poll::Ready(());
+            }
+            state.emptied = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Ends all workers at once.
+    pub fn kill(&self) {
+        let state = self.state.borrow();
+        for worker in state.serving.iter().chain(&state.leaving) {
+            worker.kill();
+        }
+    }
+}
