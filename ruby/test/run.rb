@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# Runs the tests of the gem: `ruby ruby/test/run.rb [part of a path ...]`. PASSENGER_RUBY_EXT is the extension to test, by
-# default the one that `cargo build -p passenger-ruby` leaves. With GC_STRESS=1 every allocation collects garbage while
-# requests are handled; that is for memory errors in the extension, so what does not concern it is left out.
+# Runs the tests of the gem: `ruby ruby/test/run.rb [part of a path ...]`. PASSENGER_RUBY_EXT is the extension to test,
+# by default the one that `cargo build -p passenger-ruby` leaves. With GC_STRESS=1 every allocation collects garbage
+# while requests are handled; that is for memory errors in the extension, so what does not concern it is left out.
 
 require_relative "support/test_helper"
 

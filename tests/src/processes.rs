@@ -37,6 +37,13 @@ impl Process {
         let _ = kill(Pid::from_raw(self.0), signal);
     }
 
+    /// Stops it, and waits until all its threads have: one that was in the kernel may go on for a moment.
+    pub fn stop(self) {
+        self.signal(Signal::SIGSTOP);
+        let is_stopped = |thread: Self| thread.stat().is_none_or(|(state, _)| state == 'T');
+        wait_until("the process has stopped", || self.threads().into_iter().all(is_stopped));
+    }
+
     /// Waits until it is gone.
     pub fn wait_until_gone(self) {
         wait_until(&format!("process {} ({}) ends", self.0, self.command_line()), || !self.is_alive());
@@ -46,6 +53,10 @@ impl Process {
     pub fn command_line(self) -> String {
         let bytes = fs::read(format!("/proc/{}/cmdline", self.0)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
+    }
+
+    fn threads(self) -> Vec<Self> {
+        numbers_in(&format!("/proc/{}/task", self.0))
     }
 
     fn parent(self) -> Option<Self> {
@@ -62,8 +73,12 @@ impl Process {
 }
 
 fn everybody() -> Vec<Process> {
-    let entries = fs::read_dir("/proc").expect("/proc is mounted");
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Process)).collect()
+    numbers_in("/proc")
+}
+
+fn numbers_in(directory: &str) -> Vec<Process> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Process)).collect()
 }
 
 /// Waits until the condition holds; `what` names it should it never do.

@@ -153,3 +153,17 @@ fn one_of_several_instances_is_stopped_by_its_port() {
     assert_eq!(second.end_with(Signal::SIGTERM).code(), Some(0));
     assert_eq!(first.get("/hello").status, 200);
 }
+
+#[rstest]
+fn a_hijacked_connection_does_not_hold_the_server_up() {
+    ours_only!("our command");
+    let mut server = rack().start();
+    let mut connection = server.connect();
+    connection.send(Request::get("/full-hijack-later").to_bytes());
+    connection.receive_until("\r\n\r\n");
+    let asked = std::time::Instant::now();
+    assert_eq!(server.end_with(Signal::SIGTERM).code(), Some(0));
+    // Far below the 30 s that a request may take, so that a busy machine does not fail it.
+    assert!(asked.elapsed() < std::time::Duration::from_secs(15), "{:?}", asked.elapsed());
+    connection.expect_close();
+}

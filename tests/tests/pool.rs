@@ -145,7 +145,7 @@ fn a_request_that_its_worker_never_read_goes_to_another() {
     ours_only!("about Passenger's own pool");
     let server = Server::of(App::fixture("rack")).start();
     let victim = Process(server.get("/pid").number());
-    victim.signal(Signal::SIGSTOP);
+    victim.stop();
     let mut connection = server.connect();
     connection.send(Request::get("/pid").to_bytes());
     wait_until("the request is with the worker", || {

@@ -54,7 +54,8 @@ pub struct Connection {
     pub output: Vec<u8>,
     /// How much of the input was found not to hold a whole head.
     scanned: usize,
-    lobby: Rc<Lobby>,
+    /// All connections of the server.
+    pub lobby: Rc<Lobby>,
     seat: usize,
 }
 
@@ -142,12 +143,6 @@ impl Connection {
         let result = self.socket.write_all(&self.output, body).await;
         self.output.clear();
         result
-    }
-
-    /// Whether the server is closing, so that responses should say so.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.lobby.is_closing()
     }
 
     /// Ends a connection on which more may come than will be read: says so, then reads for a moment, because closing

@@ -17,6 +17,7 @@ pub struct Lobby {
     free: RefCell<Vec<usize>>,
     present: Cell<usize>,
     emptied: Notify,
+    closed: Notify,
 }
 
 impl Lobby {
@@ -52,6 +53,7 @@ impl Lobby {
     /// Ends idle connections now and the others after their request.
     pub fn close(&self) {
         self.closing.set(true);
+        self.closed.notify_waiters();
         for waker in self.seats.borrow().iter().flatten() {
             waker.wake_by_ref();
         }
@@ -61,6 +63,13 @@ impl Lobby {
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// Waits until the server is closing.
+    pub async fn closed(&self) {
+        if !self.closing.get() {
+            self.closed.notified().await;
+        }
     }
 
     /// How many connections there are.

@@ -82,7 +82,7 @@ async fn answer(
     first: Bytes,
 ) -> io::Result<Verdict> {
     // The server may have been told to stop while the application worked.
-    let context = &Context { keep_alive: context.keep_alive && !connection.is_closing(), ..*context };
+    let context = &Context { keep_alive: context.keep_alive && !connection.lobby.is_closing(), ..*context };
     let status = frame.aux;
     let start = connection.output.len();
     let Ok(head) = native::decode(frame, payload) else {

@@ -60,7 +60,7 @@ pub fn take(proxy: &Proxy, connection: &mut Connection) -> Result<Option<Incomin
 }
 
 fn context(head: &Head<'_>, connection: &Connection) -> Context {
-    let keep_alive = head.keep_alive && !connection.is_closing();
+    let keep_alive = head.keep_alive && !connection.lobby.is_closing();
     Context { protocol: head.protocol, is_head: head.method == "HEAD", keep_alive }
 }
 

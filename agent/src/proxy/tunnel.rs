@@ -1,4 +1,5 @@
-//! A connection that has been taken over by the application: bytes both ways, until one side ends it.
+//! A connection that has been taken over by the application: bytes both ways, until one side ends it or the server
+//! stops. (A WebSocket may stay open for days; its client connects again.)
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,9 +28,15 @@ pub async fn run(connection: &mut Connection, descriptor: OwnedFd) -> io::Result
     let mut application = UnixStream::from_std(application)?;
     application.write_all(connection.input.chunk()).await?;
     connection.input.clear();
-    match &mut connection.socket {
-        Socket::Tcp(client) => join(client, application).await,
-        Socket::Unix(client) => join(client, application).await,
+    let joined = async {
+        match &mut connection.socket {
+            Socket::Tcp(client) => join(client, application).await,
+            Socket::Unix(client) => join(client, application).await,
+        }
+    };
+    tokio::select! {
+        result = joined => result,
+        () = connection.lobby.closed() => Ok(()),
     }
 }
 

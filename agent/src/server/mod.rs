@@ -86,6 +86,9 @@ fn serve(
 ) -> Result<(), StartError> {
     logging::start(config.log_level, log);
     sys::process::become_subreaper().map_err(StartError::new)?;
+    if let Err(error) = sys::limits::raise_open_files() {
+        tracing::warn!("the limit on open files could not be raised: {error}; connections may be refused under load");
+    }
     let _pid_file = config.pid_file.as_deref().map(PidFile::create).transpose().map_err(StartError::new)?;
     let addresses: Vec<String> = bound.iter().map(|bound| bound.address.to_string()).collect();
     let properties = Properties {

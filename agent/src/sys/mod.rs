@@ -1,6 +1,7 @@
 //! The kernel: the only module with `unsafe` and raw system calls.
 
 pub mod file;
+pub mod limits;
 pub mod memory;
 pub mod process;
 pub mod socket;

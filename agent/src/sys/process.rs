@@ -35,7 +35,7 @@ pub fn start(command: &mut Command, control: OwnedFd, output: OwnedFd) -> io::Re
         }
         // The runtime's blocked signals must not reach the application.
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        Ok(())
+        super::limits::restore_open_files()
     };
     // SAFETY: the closure only makes async-signal-safe system calls and does not allocate.
     unsafe { command.pre_exec(prepare) };

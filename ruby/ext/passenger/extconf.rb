@@ -14,6 +14,8 @@ profile = ENV.fetch("PASSENGER_CARGO_PROFILE", "release")
 # A target directory that outlives the installation, to build again sooner. Without it, nothing of cargo's is kept.
 shared = ENV.fetch("PASSENGER_CARGO_TARGET_DIR", nil)
 target = File.expand_path(shared || "target", __dir__)
+# Ruby's ABI is part of the path, so that another Ruby does not take this extension for its own.
+abi = RbConfig::CONFIG.values_at("MAJOR", "MINOR").join(".")
 output = File.join(target, profile == "dev" ? "debug" : profile)
 
 File.write("Makefile", <<~MAKE)
@@ -26,8 +28,8 @@ File.write("Makefile", <<~MAKE)
   \tcargo build --locked --profile #{profile} --target-dir #{target.shellescape} -p passenger-ruby -p passenger-agent
 
   install: all
-  \tmkdir -p "$(folder)"
-  \tinstall -m 755 #{File.join(output, 'libpassenger_ruby.so').shellescape} "$(folder)/passenger_ruby.so"
+  \tmkdir -p "$(folder)/#{abi}"
+  \tinstall -m 755 #{File.join(output, 'libpassenger_ruby.so').shellescape} "$(folder)/#{abi}/passenger_ruby.so"
   \tinstall -m 755 #{File.join(output, 'passenger-agent').shellescape} "$(folder)/passenger-agent"
   \t#{"rm -rf #{target.shellescape}" unless shared}
 

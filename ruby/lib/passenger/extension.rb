@@ -4,49 +4,52 @@ require "rbconfig"
 require_relative "version"
 
 module Passenger
-  # Finds and loads the native extension that was compiled for this Ruby. The one of another Ruby refuses to be loaded,
-  # so the first that loads is the right one.
+  # Finds and loads the native extension that was compiled for this Ruby.
   module Extension
-    # Below a directory of libraries; each Ruby has its own, so that one gem can have them for several.
-    FILE = File.join("passenger", RbConfig::CONFIG.values_at("MAJOR", "MINOR").join("."),
-                     "passenger_ruby.#{RbConfig::CONFIG['DLEXT']}").freeze
+    # Extensions for several Rubies can be installed together: each has a folder that is named after its Ruby.
+    ABI = RbConfig::CONFIG.values_at("MAJOR", "MINOR").join(".").freeze
+    NAME = "passenger_ruby.#{RbConfig::CONFIG['DLEXT']}".freeze
 
     # Raises LoadError with what to do about it.
     def self.load
-      failures = []
-      candidates.each do |path|
-        return require path if File.file?(path)
+      path = candidates.find { |candidate| File.file?(candidate) }
+      raise LoadError, "it is missing; looked for #{candidates.join(', ')}" unless path
 
-        failures << "#{path}: not there"
-      rescue LoadError => e
-        failures << "#{path}: #{e.message.delete_suffix(" - #{path}")}"
-      end
+      require path
+    rescue LoadError => e
       raise LoadError, <<~TEXT
-        Passenger's native extension is not installed for Ruby #{RUBY_VERSION} (#{RbConfig.ruby}). \
-        Install it with `#{RbConfig.ruby} -S gem install passenger -v #{VERSION}`, \
-        or choose another Ruby for the application with --ruby. Looked for:
-        #{failures.join("\n")}
+        Passenger's native extension can't be loaded by Ruby #{RUBY_VERSION} (#{RbConfig.ruby}): #{e.message}
+        Install Passenger for this Ruby with `#{RbConfig.ruby} -S gem install passenger -v #{VERSION}`, \
+        or choose another Ruby for the application with --ruby.
       TEXT
     end
 
-    # The file that the environment names comes first, but it is for one Ruby: the application's may be another. Then
-    # what was installed with these files, then what this Ruby's own `gem install` has compiled.
+    # The file that the environment names is for one Ruby, and the application's may be another. Then counts what was
+    # installed with these files, then what this Ruby's own `gem install` has compiled.
     def self.candidates
-      [ENV["PASSENGER_RUBY_EXT"].to_s, File.expand_path("../#{FILE}", __dir__), *installed]
-        .reject(&:empty?).map { |path| File.expand_path(path) }
+      given = ENV["PASSENGER_RUBY_EXT"]
+      return [File.expand_path(given)] if given && !given.empty? && !foreign?(given)
+
+      [File.expand_path("#{ABI}/#{NAME}", __dir__), *installed]
     end
 
-    # In the gem directories, found without RubyGems' index: nothing may be loaded or activated before the application's
-    # Bundler is set up.
+    # Asked before it is loaded, because what refuses to be loaded stays in memory.
+    def self.foreign?(path)
+      made_for = File.binread(path)[/passenger-ruby-abi:(..)/mn, 1] if File.file?(path)
+      made_for && made_for.bytes.join(".") != ABI
+    end
+
+    # In the gem directories, found without RubyGems' index: nothing may be activated before the application's Bundler
+    # is set up.
     def self.installed
       return [] unless defined?(Gem)
 
       Gem.path.map do |folder|
         compiled = Gem.default_ext_dir_for(folder) ||
                    File.join(folder, "extensions", Gem::Platform.local.to_s, Gem.extension_api_version)
-        File.join(compiled, "passenger-#{VERSION}", FILE)
+        File.join(compiled, "passenger-#{VERSION}/passenger/#{ABI}/#{NAME}")
       end
     end
-    private_class_method :candidates, :installed
+    private_class_method :candidates, :foreign?, :installed
   end
 end

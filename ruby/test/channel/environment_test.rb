@@ -165,7 +165,7 @@ class EnvironmentTest < PassengerTest
 
   def test_passes_lint
     app = Rack::Lint.new(lambda do |env|
-      env["rack.input"].each { |_line| nil }
+      env["rack.input"].each(&:chomp)
       [200, { "Content-Type" => "text/plain" }, ["ok"]]
     end)
     slot = serve(app)

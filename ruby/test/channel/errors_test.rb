@@ -15,7 +15,9 @@ class ErrorsTest < PassengerTest
     assert_equal 500, frame.aux
     assert_equal [["content-type", "text/html; charset=utf-8"]], frame.headers
     refute_includes frame.body, "no</b>"
-    assert_match(%r{\[passenger\] GET / in process #{Process.pid} failed:\nArgumentError: <b>no</b>\n    #{__FILE__}:\d+}, text)
+    assert_match(
+      %r{\[passenger\] GET / in process #{Process.pid} failed:\nArgumentError: <b>no</b>\n    #{__FILE__}:\d+}, text
+    )
   end
 
   def test_the_page_for_developers
@@ -27,7 +29,8 @@ class ErrorsTest < PassengerTest
       end
     }, show_errors: true)
 
-    ["ArgumentError: &lt;b&gt;no&lt;/b&gt;", "GET /", "#{__FILE__}:", "Caused by RuntimeError: the cause"].each do |text|
+    ["ArgumentError: &lt;b&gt;no&lt;/b&gt;", "GET /", "#{__FILE__}:",
+     "Caused by RuntimeError: the cause"].each do |text|
       assert_includes frame.body, text
     end
     refute_includes frame.body, "request_handler.rb"

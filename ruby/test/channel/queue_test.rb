@@ -7,7 +7,9 @@ class QueueTest < PassengerTest
     slot = serve { |env| [200, {}, [env["PATH_INFO"]]] }
     slot.write((1..50).map { |number| Frames.request("/#{number}", stream: number) }.join)
 
-    assert_equal((1..50).map { |number| [number, "/#{number}"] }, Array.new(50) { slot.receive }.map { |frame| [frame.stream, frame.body] })
+    frames = Array.new(50) { slot.receive }
+
+    assert_equal((1..50).map { |number| [number, "/#{number}"] }, frames.map { |frame| [frame.stream, frame.body] })
   end
 
   def test_frames_in_pieces
@@ -45,9 +47,11 @@ class QueueTest < PassengerTest
       seen << env["PATH_INFO"]
       [200, {}, []]
     end
-    slot.write(Frames.request("/1", stream: 1) + Frames.request("/2", stream: 2) + Frames.request("/3", stream: 3) + Frames.cancel(2))
+    requests = (1..3).map { |number| Frames.request("/#{number}", stream: number) }
+    slot.write(requests.join + Frames.cancel(2))
+    frames = Array.new(3) { slot.receive }
 
-    assert_equal [[1, :response], [2, :cancel], [3, :response]], (Array.new(3) { slot.receive }.map { |frame| [frame.stream, frame.kind] })
+    assert_equal [[1, :response], [2, :cancel], [3, :response]], (frames.map { |frame| [frame.stream, frame.kind] })
     assert_equal %w[/1 /3], seen
   end
 

@@ -38,7 +38,9 @@ class StreamingTest < PassengerTest
   end
 
   def test_one_part_of_known_length_is_one_frame
-    assert_equal [[:response, "hello", true]], shape(answer { [200, { "Content-Length" => "5" }, Body.new { _1.call("hello") }] })
+    frames = answer { [200, { "Content-Length" => "5" }, Body.new { |out| out.call("hello") }] }
+
+    assert_equal [[:response, "hello", true]], shape(frames)
   end
 
   def test_the_last_of_several_parts_of_known_length_ends_the_answer

@@ -17,8 +17,8 @@ class ActiveRecordTest < ProcessTestCase
   RUBY
 
   def test_workers_have_connections_of_their_own
-    skip "no ActiveRecord with SQLite here" unless system(Child::RUBY, "-e", "require 'active_record'; require 'sqlite3'",
-                                                          err: File::NULL)
+    libraries = "require 'active_record'; require 'sqlite3'"
+    skip "no ActiveRecord with SQLite here" unless system(Child::RUBY, "-e", libraries, err: File::NULL)
     app("config.ru" => CONFIG_RU)
     child = ready_preloader
     counts = Array.new(2) { spawn(child).slots.first.exchange.last.body }

@@ -55,7 +55,7 @@ module Frames
   def block(headers)
     entries = headers.map do |name, value|
       id = IDS[name.downcase]
-      name = id ? "" : "HTTP_#{name.upcase.tr("-", "_")}"
+      name = id ? "" : "HTTP_#{name.upcase.tr('-', '_')}"
       [name.bytesize, id || 0, value.bytesize].pack("vvV") + name.b + value.b
     end.join
     [entries.bytesize].pack("V") + entries

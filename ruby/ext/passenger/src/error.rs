@@ -16,19 +16,6 @@ struct Classes {
 
 static CLASSES: OnceLock<Classes> = OnceLock::new();
 
-/// Refuses to be loaded by another Ruby than the one this was compiled for: objects are laid out differently there, so
-/// anything could happen later.
-pub(crate) fn check_abi(ruby: &Ruby) -> Result<(), Error> {
-    // SAFETY: a constant array that every Ruby exports.
-    let [major, minor, _] = unsafe { rb_sys::ruby_api_version };
-    let (built_major, built_minor) = (rb_sys::RUBY_API_VERSION_MAJOR as i32, rb_sys::RUBY_API_VERSION_MINOR as i32);
-    if (major, minor) == (built_major, built_minor) {
-        return Ok(());
-    }
-    let message = format!("it was compiled for Ruby {built_major}.{built_minor}, and this is Ruby {major}.{minor}");
-    Err(Error::new(ruby.exception_load_error(), message))
-}
-
 /// Defines `Passenger::Disconnected` and `Passenger::InvalidResponse`.
 pub(crate) fn define(ruby: &Ruby, passenger: RModule) -> Result<(), Error> {
     let errno: RModule = ruby.class_object().const_get("Errno")?;

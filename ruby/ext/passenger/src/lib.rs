@@ -3,6 +3,7 @@
 
 #![expect(missing_docs, reason = "the functions that `magnus::init` makes cannot be documented")]
 
+mod abi;
 mod answer;
 mod channel;
 mod control;
@@ -19,7 +20,7 @@ use magnus::{Error, Ruby, prelude::*};
 /// Called by Ruby for `require "…/passenger_ruby.so"`.
 #[magnus::init(name = "passenger_ruby")]
 fn init(ruby: &Ruby) -> Result<(), Error> {
-    error::check_abi(ruby)?;
+    abi::check(ruby)?;
     let passenger = ruby.define_module("Passenger")?;
     let native = passenger.define_module("Native")?;
     error::define(ruby, passenger)?;
