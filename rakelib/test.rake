@@ -23,6 +23,7 @@ end
 
 desc "Run all checks and tests"
 task test: :build do
+  $stdout.sync = true
   failed = TestRun::PARTS.filter_map { |name, meaning| TestRun.part(name, meaning) }
   abort "\nFAILED: #{failed.join(', ')} (run one alone: rake #{failed.first})" if failed.any?
 end
@@ -30,7 +31,7 @@ end
 namespace :test do
   desc "Unit tests of native and agent"
   task :rust do
-    sh "cargo", "test", "--quiet", "-p", "passenger-native", "-p", "passenger-agent"
+    sh "cargo", "test", "--quiet", "--no-fail-fast", "-p", "passenger-native", "-p", "passenger-agent"
   end
 
   # Ruby tests in a process of their own, against the development build, and without the minitest plugins of other gems
@@ -56,6 +57,6 @@ namespace :test do
 
   desc "Scenarios over the applications in tests/apps"
   task scenarios: :build do
-    sh Build.environment("debug"), "cargo", "test", "-p", "passenger-tests"
+    sh Build.environment("debug"), "cargo", "test", "--no-fail-fast", "-p", "passenger-tests"
   end
 end

@@ -15,8 +15,9 @@ class GemInstallTest < Minitest::Test
   SHOW_ENVIRONMENT = "/usr/bin/env"
 
   def test_installs_the_command_the_extension_and_the_agent
-    %w[lib/passenger/passenger_ruby.so lib/passenger/passenger-agent].each do |file|
-      assert_path_exists File.join(InstalledGem.folder, file)
+    abi = RbConfig::CONFIG.values_at("MAJOR", "MINOR").join(".")
+    ["#{abi}/passenger_ruby.so", "passenger-agent"].each do |file|
+      assert_path_exists File.join(InstalledGem.folder, "lib/passenger", file)
     end
     assert_path_exists File.join(InstalledGem.home, "bin/passenger")
   end

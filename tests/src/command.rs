@@ -20,7 +20,7 @@ pub fn passenger(registry: &Path) -> Command {
     without_foreign_settings(&mut command);
     command
         .env("PASSENGER_RUBY_LIBDIR", repository().join("ruby/lib"))
-        .env("PASSENGER_RUBY_EXT", built("libpassenger_ruby.so"))
+        .env("PASSENGER_RUBY_EXT", extension())
         .env("PASSENGER_INSTANCE_REGISTRY_DIR", registry);
     command
 }
@@ -101,6 +101,11 @@ pub struct Finished {
 /// The agent's program: `PASSENGER_AGENT`, or the one built beside this test.
 pub fn agent() -> PathBuf {
     env::var_os("PASSENGER_AGENT").map_or_else(|| built("passenger-agent"), PathBuf::from)
+}
+
+/// The extension: `PASSENGER_RUBY_EXT`, or the one built beside this test.
+fn extension() -> PathBuf {
+    env::var_os("PASSENGER_RUBY_EXT").map_or_else(|| built("libpassenger_ruby.so"), PathBuf::from)
 }
 
 /// A file in `target/PROFILE`; this test's executable is in `target/PROFILE/deps`.

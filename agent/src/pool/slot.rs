@@ -148,18 +148,23 @@ impl Slot {
         }
     }
 
-    /// Sends what has gathered. A worker that is gone is noticed by the reading side.
-    pub(super) fn flush(self: &Rc<Self>) {
+    /// Sends what has gathered; returns how many requests were among it. A worker that is gone is noticed by the reading
+    /// side.
+    pub(super) fn flush(self: &Rc<Self>) -> usize {
         let mut state = self.state.borrow_mut();
         state.dirty = false;
         if state.closed {
-            return;
+            return 0;
         }
         let before = state.outbox.pending();
         let result = state.outbox.flush(self.channel.as_fd(), &[], false);
+        let mut sent = 0;
         if state.outbox.pending() < before {
             // Backwards, as those at the front were sent in earlier turns.
-            state.in_flight.iter_mut().rev().take_while(|entry| !entry.sent).for_each(|entry| entry.sent = true);
+            for entry in state.in_flight.iter_mut().rev().take_while(|entry| !entry.sent) {
+                entry.sent = true;
+                sent += 1;
+            }
         }
         match result {
             Ok(flushed) if !flushed.all => {
@@ -169,6 +174,7 @@ impl Slot {
             Ok(_) => {}
             Err(error) => tracing::debug!("sending to a worker: {error}"),
         }
+        sent
     }
 
     async fn flush_when_writable(self: Rc<Self>) {

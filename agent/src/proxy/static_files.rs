@@ -68,7 +68,9 @@ impl StaticFiles {
             return;
         }
         let changed = std::fs::metadata(&self.root).and_then(|metadata| metadata.modified()).ok();
-        if changed == self.changed.replace(changed) && changed.is_some_and(is_settled) {
+        let before = self.changed.replace(changed);
+        let Some(time) = changed else { return self.names.borrow_mut().clear() };
+        if changed == before && is_settled(time) {
             return;
         }
         let names = std::fs::read_dir(&self.root).into_iter().flatten().flatten().map(|entry| entry.file_name());

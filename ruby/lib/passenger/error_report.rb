@@ -18,7 +18,7 @@ module Passenger
 
     # One text, so that the lines of several workers do not mix.
     def to_log
-      "[passenger] #{request_line} in process #{Process.pid} failed:\n#{Backtrace.describe(@error)}\n"
+      "[passenger] #{request_line} in process #{Process.pid} failed:\n#{Backtrace.describe(@error)}"
     end
 
     # Headers and body of the response.

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "stringio"
+require "uri" # which Rack::Lint 2.2 uses and does not load
 require_relative "backtrace"
 require_relative "error_report"
 require_relative "headers"

@@ -166,11 +166,12 @@ class EnvironmentTest < PassengerTest
   def test_passes_lint
     app = Rack::Lint.new(lambda do |env|
       env["rack.input"].each(&:chomp)
-      [200, { "Content-Type" => "text/plain" }, ["ok"]]
+      [200, { "content-type" => "text/plain" }, ["ok"]]
     end)
     slot = serve(app)
 
-    [{}, { method: "POST", body: "a=b" }, { protocol: 10, scheme: 1, peer: "" }, { target: "/x?y" }].each do |request|
+    requests = [{ method: "POST", body: "a=b" }, {}, { protocol: 10, scheme: 1, peer: "" }, { target: "/x?y" }]
+    requests.first(ENV["GC_STRESS"] ? 1 : 4).each do |request|
       frames = slot.exchange(request.delete(:target) || "/", **request)
       assert_equal [200, "ok"], [frames.first.aux, frames.map(&:body).join]
     end

@@ -16,7 +16,7 @@ class HijackTest < PassengerTest
     frames = slot.exchange
 
     assert_equal [[:upgrade, 1, true]], (frames.map { |frame| [frame.kind, frame.aux, frame.end?] })
-    client = Socket.for_fd(slot.files.pop.fileno).tap { |socket| socket.autoclose = false }
+    client = slot.files.first
     assert_equal "HTTP/1.1 200 OK\r\n\r\nraw", client.readpartial(100)
     # The slot is free while the connection goes on.
     assert_equal [:upgrade], slot.exchange.map(&:kind)
@@ -77,7 +77,7 @@ class HijackTest < PassengerTest
     app = Rack::Lint.new(lambda do |env|
       env["rack.hijack"].call
       env["rack.hijack_io"].close
-      [200, { "Content-Type" => "text/plain" }, []]
+      [200, { "content-type" => "text/plain" }, []]
     end)
 
     assert_equal [:upgrade], answer(app).map(&:kind)

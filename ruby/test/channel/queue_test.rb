@@ -91,6 +91,25 @@ class QueueTest < PassengerTest
     assert slot.thread.join(5)
   end
 
+  def test_a_waiting_thread_can_be_killed
+    slot = serve { [200, {}, ["ok"]] }
+    slot.exchange
+    sleep(0.05)
+    slot.thread.kill
+
+    assert_raises(EOFError) { slot.receive }
+    assert slot.thread.join(5)
+  end
+
+  def test_an_exception_can_break_into_waiting
+    slot = serve { [200, {}, ["ok"]] }
+    sleep(0.05)
+    slot.thread.raise(ArgumentError, "oh")
+
+    assert_raises(ArgumentError) { slot.thread.join(5) }
+    @slots.clear
+  end
+
   def test_the_agent_dies_before_the_answer
     slot = serve { sleep(0.1) && [200, {}, ["x" * 1_000_000]] }
     slot.write(Frames.request)

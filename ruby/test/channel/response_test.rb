@@ -39,9 +39,10 @@ class ResponseTest < PassengerTest
   end
 
   def test_header_hash
-    frame = answer { [200, Rack::Utils::HeaderHash.new("Content-Type" => "text/plain"), ["ok"]] }.last
+    headers = defined?(Rack::Headers) ? Rack::Headers : Rack::Utils::HeaderHash
+    frame = answer { [200, headers["content-type" => "text/plain"], ["ok"]] }.last
 
-    assert_equal [["Content-Type", "text/plain"]], frame.headers
+    assert_equal [["content-type", "text/plain"]], frame.headers
   end
 
   def test_invalid_responses_are_errors
@@ -151,6 +152,33 @@ class ResponseTest < PassengerTest
 
     assert_equal [[:response, "ab", true]], (frames.map { |frame| [frame.kind, frame.body, frame.end?] })
     assert_equal [1, 2], closed
+  end
+
+  def test_rack_3_bodies_that_become_arrays_close_themselves
+    body = Body.new([])
+    body.define_singleton_method(:to_ary) { close && %w[a b] }
+    frames = as_rack_3 { answer { [200, {}, body] } }
+
+    assert_equal [[:response, "ab", true]], (frames.map { |frame| [frame.kind, frame.body, frame.end?] })
+    assert_equal [0, 1], [body.iterated, body.closed]
+  end
+
+  def test_rack_3_bodies_that_do_not_become_arrays
+    body = Body.new(%w[a b])
+    body.define_singleton_method(:to_ary) { nil }
+    frames = as_rack_3 { answer { [200, {}, body] } }
+
+    assert_equal "ab", frames.map(&:body).join
+    assert_equal [1, 1], [body.iterated, body.closed]
+  end
+
+  def as_rack_3
+    before = Passenger::Response.send(:remove_const, :RACK_3)
+    Passenger::Response.const_set(:RACK_3, true)
+    yield
+  ensure
+    Passenger::Response.send(:remove_const, :RACK_3)
+    Passenger::Response.const_set(:RACK_3, before)
   end
 
   # An enumerable body that counts.

@@ -4,13 +4,15 @@ require_relative "process_test_case"
 
 # With a stand-in for the agent, which says what it was started with.
 class RackHandlerTest < ProcessTestCase
+  RACKUP = Rack.release < "3" ? %w[-r rack -e Rack::Server.start] : %w[-r rackup -e Rackup::Server.start]
+
   def setup
     super
     app("config.ru" => "run ->(_) {}", "agent" => <<~SH)
       #!/bin/sh
       trap 'echo terminated; exit 0' TERM
       echo "$@"
-      case "$*" in *port\\ 1*) sleep 30 & wait;; *port\\ 2*) exit 3;; esac
+      case "$*" in *port\\ 1*) while :; do sleep 0.1; done;; *port\\ 2*) exit 3;; esac
     SH
     File.chmod(0o755, File.join(@root, "agent"))
   end
@@ -18,7 +20,7 @@ class RackHandlerTest < ProcessTestCase
   def rackup(*arguments)
     lib = File.expand_path("../../lib", __dir__)
     IO.popen({ "PASSENGER_AGENT" => File.join(@root, "agent"), "RUBYOPT" => nil },
-             [Child::RUBY, "-I", lib, "-r", "rack", "-e", "Rack::Server.start", "--", "-s", "passenger", *arguments],
+             [Child::RUBY, "-I", lib, *RACKUP, "--", "-s", "passenger", *arguments],
              chdir: @root, err: %i[child out])
   end
 
@@ -29,6 +31,14 @@ class RackHandlerTest < ProcessTestCase
 
     assert_equal "start --address 127.0.0.2 --port 3 --environment production --rackup #{@root}/config.ru\n", output
     assert_predicate Process.last_status, :success?
+  end
+
+  def test_rackup_2_finds_it
+    app("rackup/handler.rb" => "module Rackup; module Handler; def self.register(*what) = p(what); end; end")
+    lib = File.expand_path("../../lib", __dir__)
+    command = [Child::RUBY, "-I", @root, "-I", lib, "-e", "require 'rackup/handler/passenger'"]
+
+    assert_equal "[\"passenger\", Passenger::RackHandler]\n", IO.popen(command, &:read)
   end
 
   def test_forwards_ctrl_c

@@ -50,6 +50,19 @@ class WorkerTest < ProcessTestCase
     assert_equal 0, child.status(5).exitstatus
   end
 
+  def test_does_not_wait_for_ever
+    app("config.ru" => <<~RUBY)
+      Passenger::Worker.send(:remove_const, :HARD_STOP)
+      Passenger::Worker::HARD_STOP = 0.3
+      run ->(_) { sleep }
+    RUBY
+    child, slot = ready_worker
+    slot.write(Frames.request)
+    child.close_control
+
+    assert_equal 1, child.status(5).exitstatus
+  end
+
   def test_sigterm_after_answering
     app("config.ru" => 'run ->(_) { sleep(0.5); [200, {}, ["ok"]] }')
     child, slot = ready_worker

@@ -10,7 +10,6 @@ require "socket"
 require "stringio"
 require "tempfile"
 require "timeout"
-require "uri"
 require "passenger/app"
 require "passenger/extension"
 

@@ -29,7 +29,7 @@ application = lambda do |env|
   when "/exit" then Kernel.exit!(4)
   end
   sleep if env["PATH_INFO"] == "/kill"
-  [200, { "Content-Type" => "text/plain" }, ["#{Process.pid}\n"]]
+  [200, { "content-type" => "text/plain" }, ["#{Process.pid}\n"]]
 end
 
 use Rack::Lint

@@ -65,5 +65,5 @@ run(lambda do |env|
     "You asked for" => "#{env['REQUEST_METHOD']} #{env['PATH_INFO']}"
   }
   page = PAGE.result_with_hash(facts: facts.transform_values { |fact| ERB::Util.html_escape(fact) })
-  [200, { "Content-Type" => "text/html; charset=utf-8" }, [page]]
+  [200, { "content-type" => "text/html; charset=utf-8" }, [page]]
 end)

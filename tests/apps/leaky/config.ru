@@ -9,7 +9,7 @@ leaked = []
 application = lambda do |env|
   megabytes = Integer(env["PATH_INFO"].delete_prefix("/"), exception: false) || 1
   leaked << ("x" * (megabytes * 1024 * 1024))
-  [200, { "Content-Type" => "text/plain" }, ["#{Process.pid} leaked #{leaked.sum(&:bytesize) / 1024 / 1024} MB\n"]]
+  [200, { "content-type" => "text/plain" }, ["#{Process.pid} leaked #{leaked.sum(&:bytesize) / 1024 / 1024} MB\n"]]
 end
 
 use Rack::Lint

@@ -1,6 +1,9 @@
 # frozen_string_literal: true
 
-# Answers as Rack 3 wants it, whatever Rack is installed: lower-case names, lists of values, bodies that are called.
+# Answers as Rack 3 wants it, whatever Rack is installed: lower-case names, lists of values, bodies that are called. Rack
+# 2's lint knows none of that.
+
+require "rack"
 
 finished = []
 
@@ -20,7 +23,6 @@ plain = { "content-type" => "text/plain" }
 paths = {
   "/" => -> { [200, plain, ["Hello from Rack 3\n"]] },
   "/cookies" => -> { [200, plain.merge("set-cookie" => ["first=1", "second=2"]), ["cookies\n"]] },
-  "/frozen" => -> { [200, plain.freeze, ["frozen\n"].freeze] },
   "/to-ary" => -> { [200, plain, Whole.new(["all ", "at ", "once\n"])] },
   # A streaming body: the server hands over a stream, the body writes and closes.
   "/callable" => lambda {
@@ -60,6 +62,12 @@ paths = {
   "/finished" => -> { [200, plain, [finished.join("\n")]] }
 }
 
+# Not allowed, and done all the same.
+map "/frozen" do
+  run ->(_env) { [200, plain.dup.freeze, ["frozen\n"].freeze] }
+end
+
+use Rack::Lint unless Rack.release < "3"
 run(lambda do |env|
   (env["rack.response_finished"] || []) << lambda do |finished_env, status, headers, error|
     finished << "#{finished_env['PATH_INFO']} #{status} #{headers.class} #{error.class}"

@@ -9,7 +9,7 @@ sleep Float(ENV.fetch("BOOT_SECONDS", "0"))
 application = lambda do |env|
   seconds = Float(env["PATH_INFO"].delete_prefix("/"), exception: false) || 0.0
   sleep seconds
-  [200, { "Content-Type" => "text/plain" }, ["#{Process.pid} after #{seconds} s\n"]]
+  [200, { "content-type" => "text/plain" }, ["#{Process.pid} after #{seconds} s\n"]]
 end
 
 use Rack::Lint

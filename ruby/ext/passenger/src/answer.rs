@@ -11,7 +11,7 @@ use passenger_native::response::FileRange;
 
 use crate::channel::{Answer, Channel};
 use crate::response::{self, Framing, Head, bytes, elements, is_bodiless};
-use crate::{error, fds, sending};
+use crate::{error, fds, receiving, sending};
 
 /// An answer that took less waits for the next one, if that request is already here…
 const QUICK: Duration = Duration::from_micros(50);
@@ -119,10 +119,11 @@ impl Channel {
             sending::send_data(ruby, connection, part.as_raw(), header)?;
             return Ok(true);
         }
-        if rb_self.look_for_cancel(ruby, connection)? {
+        receiving::look(ruby, connection)?;
+        if rb_self.is_cancelled(connection) {
             return Ok(false);
         }
-        if part.len() > 0 {
+        if !part.is_empty() {
             sending::send_data(ruby, connection, part.as_raw(), rb_self.header(Kind::Data))?;
         }
         Ok(true)
@@ -195,25 +196,13 @@ impl Channel {
         while at < body.len() {
             let part: RString = body.entry(at as isize)?;
             at += 1;
-            if part.len() > 0 {
+            if !part.is_empty() {
                 sending::send_data(ruby, connection, part.as_raw(), self.header(Kind::Data))?;
             }
         }
         self.answer.set(Answer::Ended);
         connection.output().extend_from_slice(&self.end(Kind::Data).encode());
         sending::flush(ruby, connection)
-    }
-
-    /// Whether, as far as can be seen without waiting, the client is gone.
-    fn look_for_cancel(&self, ruby: &Ruby, connection: &mut Connection) -> Result<bool, Error> {
-        use std::io::ErrorKind::{Interrupted, WouldBlock};
-        match connection.receive(false) {
-            // 0 says that no more requests come; the answers are still wanted.
-            Ok(_) => {}
-            Err(error) if matches!(error.kind(), WouldBlock | Interrupted) => {}
-            Err(error) => return Err(error::from_io(ruby, &error)),
-        }
-        Ok(self.is_cancelled(connection))
     }
 }
 

@@ -12,9 +12,8 @@
 //! ```
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use magnus::rb_sys::{AsRawValue, FromRawValue};
@@ -26,9 +25,10 @@ use passenger_native::frame::{self, END, Header, Kind, REPEATED};
 use passenger_native::request::{self, Request};
 use rb_sys::{NIL_P, Qnil, VALUE, rb_gc_mark};
 
+use crate::cache::Cache;
 use crate::names::names;
-use crate::request::{Cache, environment};
-use crate::{error, fds, gvl, sending};
+use crate::request::environment;
+use crate::{error, fds, receiving};
 
 /// How far the answer to the request at hand is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub(crate) struct Channel {
     pub(crate) is_head: Cell<bool>,
     stream: Cell<u32>,
     taken_at: Cell<Instant>,
+    /// Requests that the last read brought.
+    batch: Cell<u32>,
 }
 
 impl DataTypeFunctions for Channel {
@@ -101,6 +103,7 @@ impl Channel {
             is_head: Cell::new(false),
             stream: Cell::new(0),
             taken_at: Cell::new(Instant::now()),
+            batch: Cell::new(0),
         })
     }
 
@@ -118,7 +121,7 @@ impl Channel {
         loop {
             let next = connection.next_frame().map_err(|error| error::from_protocol(ruby, &error))?;
             let Some((header, payload)) = next else {
-                if fill(ruby, connection)? {
+                if receiving::fill(ruby, connection, rb_self.batch.replace(0) > 1)? {
                     continue;
                 }
                 return Ok(None);
@@ -129,6 +132,7 @@ impl Channel {
                 Kind::Cancel => continue,
                 _ => return Err(error::from_protocol(ruby, &ProtocolError::Unexpected("frame kind"))),
             }
+            rb_self.batch.set(rb_self.batch.get() + 1);
             rb_self.taken_at.set(Instant::now());
             rb_self.stream.set(header.stream);
             rb_self.answer.set(Answer::Nothing);
@@ -236,7 +240,7 @@ impl Channel {
         let input = match header.descriptors() {
             0 => self.input,
             _ => {
-                let file = open_body(ruby, connection.take_descriptor().map_err(broken)?)?.as_raw();
+                let file = fds::open(ruby, connection.take_descriptor().map_err(broken)?)?.as_raw();
                 self.body.set(file);
                 file
             }
@@ -248,31 +252,6 @@ impl Channel {
         // SAFETY: it is a hash.
         Ok(unsafe { Value::from_raw(env) })
     }
-}
-
-/// Receives more, waiting; before that, sends what was held back. False at the end of the channel.
-fn fill(ruby: &Ruby, connection: &mut Connection) -> Result<bool, Error> {
-    sending::flush(ruby, connection)?;
-    loop {
-        let received = match connection.receive(false) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => gvl::without_gvl(|| connection.receive(true)),
-            other => Some(other),
-        };
-        match received {
-            Some(Ok(length)) => return Ok(length > 0),
-            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(false),
-            Some(Err(error)) if error.kind() != io::ErrorKind::Interrupted => return Err(error::from_io(ruby, &error)),
-            None | Some(Err(_)) => gvl::check_interrupts()?,
-        }
-    }
-}
-
-/// The file that holds a request's body, as a Ruby File that owns the descriptor.
-fn open_body(ruby: &Ruby, descriptor: OwnedFd) -> Result<Value, Error> {
-    let file: Value = ruby.class_file().funcall("for_fd", (descriptor.as_raw_fd(), "rb"))?;
-    let _ = descriptor.into_raw_fd();
-    file.funcall::<_, _, Value>("rewind", ())?;
-    Ok(file)
 }
 
 fn busy(ruby: &Ruby) -> Error {

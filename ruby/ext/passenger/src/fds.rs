@@ -1,7 +1,7 @@
 //! Descriptors on their way between Ruby and Rust.
 
 use std::io;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use magnus::{Error, Ruby, Value, prelude::*};
 use nix::errno::Errno;
@@ -36,4 +36,16 @@ pub(crate) fn duplicate(ruby: &Ruby, io: Value) -> Result<OwnedFd, Error> {
     // SAFETY: `fileno` raises for an IO that is closed, and nothing can close it before we return to Ruby.
     let descriptor = unsafe { BorrowedFd::borrow_raw(fd) };
     descriptor.try_clone_to_owned().map_err(|error| error::from_io(ruby, &error))
+}
+
+/// The file that holds a request's body, as a Ruby File that owns the descriptor.
+///
+/// # Errors
+/// What Ruby raises; the descriptor is closed then.
+pub(crate) fn open(ruby: &Ruby, descriptor: OwnedFd) -> Result<Value, Error> {
+    let file: Value = ruby.class_file().funcall("for_fd", (descriptor.as_raw_fd(), "rb"))?;
+    let _ = descriptor.into_raw_fd();
+    // Retried after a worker's death, the request may come with a file that was read before.
+    file.funcall::<_, _, Value>("rewind", ())?;
+    Ok(file)
 }

@@ -5,12 +5,14 @@
 
 mod abi;
 mod answer;
+mod cache;
 mod channel;
 mod control;
 mod error;
 mod fds;
 mod gvl;
 mod names;
+mod receiving;
 mod request;
 mod response;
 mod sending;

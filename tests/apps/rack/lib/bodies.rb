@@ -45,12 +45,12 @@ class Bodies < Handler
   FILE = File.expand_path("../data/alphabet.txt", __dir__)
 
   def stream
-    [200, { "Content-Type" => "text/plain" },
+    [200, { "content-type" => "text/plain" },
      Slowly.new(Integer(params.fetch("count", 3)), Float(params.fetch("delay", 0)))]
   end
 
   def gated(key)
-    [200, { "Content-Type" => "text/plain" }, Gated.new(key)]
+    [200, { "content-type" => "text/plain" }, Gated.new(key)]
   end
 
   # `bytes` bytes, the alphabet again and again, with a Content-Length.
@@ -64,23 +64,23 @@ class Bodies < Handler
     whole, rest = Integer(bytes).divmod(10_000)
     pieces = Array.new(whole) { "z" * 10_000 }
     pieces << ("z" * rest) if rest.positive?
-    [200, { "Content-Type" => "application/octet-stream" }, pieces.each]
+    [200, { "content-type" => "application/octet-stream" }, pieces.each]
   end
 
   def empty
-    [200, { "Content-Type" => "text/plain" }, []]
+    [200, { "content-type" => "text/plain" }, []]
   end
 
   def close(key)
-    [200, { "Content-Type" => "text/plain" }, Closable.new(key, %w[one two])]
+    [200, { "content-type" => "text/plain" }, Closable.new(key, %w[one two])]
   end
 
   def close_big(key)
-    [200, { "Content-Type" => "text/plain" }, Closable.new(key, Array.new(200) { "x" * 100_000 }.each)]
+    [200, { "content-type" => "text/plain" }, Closable.new(key, Array.new(200) { "x" * 100_000 }.each)]
   end
 
   def close_after_error(key)
-    [200, { "Content-Type" => "text/plain" }, Closable.new(key, %w[one], "the body broke")]
+    [200, { "content-type" => "text/plain" }, Closable.new(key, %w[one], "the body broke")]
   end
 
   def closed(key)
@@ -88,20 +88,20 @@ class Bodies < Handler
   end
 
   def file
-    [200, { "Content-Type" => "text/plain", "Content-Length" => File.size(FILE).to_s }, FileBody.new(FILE)]
+    [200, { "content-type" => "text/plain", "content-length" => File.size(FILE).to_s }, FileBody.new(FILE)]
   end
 
   def x_sendfile
-    [200, { "Content-Type" => "text/plain", "X-Sendfile" => FILE }, []]
+    [200, { "content-type" => "text/plain", "x-sendfile" => FILE }, []]
   end
 
   def x_sendfile_missing
-    [200, { "Content-Type" => "text/plain", "X-Sendfile" => "#{FILE}.missing" }, []]
+    [200, { "content-type" => "text/plain", "x-sendfile" => "#{FILE}.missing" }, []]
   end
 
   # Chunked by the application, as Rack::Chunked does it.
   def chunked
-    [200, { "Content-Type" => "text/plain", "Transfer-Encoding" => "chunked" },
+    [200, { "content-type" => "text/plain", "transfer-encoding" => "chunked" },
      ["6\r\nfirst\n\r\n", "7\r\nsecond\n\r\n", "0\r\n\r\n"]]
   end
 end

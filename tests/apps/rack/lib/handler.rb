@@ -11,7 +11,7 @@ class Handler
       _, name, *arguments = env["PATH_INFO"].split("/")
       name = (name || "hello").tr("-", "_")
       handler = handlers.find { |candidate| candidate.public_instance_methods(false).include?(name.to_sym) }
-      next [404, { "Content-Type" => "text/plain" }, ["no such path: #{env['PATH_INFO']}\n"]] unless handler
+      next [404, { "content-type" => "text/plain" }, ["no such path: #{env['PATH_INFO']}\n"]] unless handler
 
       handler.new(env).public_send(name, *arguments)
     end
@@ -27,11 +27,11 @@ class Handler
   attr_reader :env, :params
 
   def text(string, headers = {})
-    [200, { "Content-Type" => "text/plain", "Content-Length" => string.bytesize.to_s }.merge(headers), [string]]
+    [200, { "content-type" => "text/plain", "content-length" => string.bytesize.to_s }.merge(headers), [string]]
   end
 
   def json(value)
     string = JSON.generate(value)
-    [200, { "Content-Type" => "application/json", "Content-Length" => string.bytesize.to_s }, [string]]
+    [200, { "content-type" => "application/json", "content-length" => string.bytesize.to_s }, [string]]
   end
 end

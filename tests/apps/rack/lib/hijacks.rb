@@ -23,7 +23,7 @@ class Hijacks < Handler
 
   # The server sends the head, the application the rest.
   def partial_hijack
-    [200, { "Content-Type" => "text/plain", "Connection" => "close", "rack.hijack" => method(:converse) }, []]
+    [200, { "content-type" => "text/plain", "connection" => "close", "rack.hijack" => method(:converse) }, []]
   end
 
   def offered

@@ -41,14 +41,13 @@ class Requests < Handler
 
   # Length and digest of the request body, read in pieces so that a big one is never in memory.
   def echo
-    json(digest_of_input)
-  end
-
-  # The same twice, with a rewind between.
-  def rewind
-    first = digest_of_input
-    @env["rack.input"].rewind
-    json([first, digest_of_input])
+    digest = Digest::SHA256.new
+    length = 0
+    while (piece = @env["rack.input"].read(65_536))
+      digest << piece
+      length += piece.bytesize
+    end
+    json("length" => length, "sha256" => digest.hexdigest)
   end
 
   # The request body read by the method of `rack.input` that the path names.
@@ -79,16 +78,6 @@ class Requests < Handler
   end
 
   private
-
-  def digest_of_input
-    digest = Digest::SHA256.new
-    length = 0
-    while (piece = @env["rack.input"].read(65_536))
-      digest << piece
-      length += piece.bytesize
-    end
-    { "length" => length, "sha256" => digest.hexdigest }
-  end
 
   def read_by(length)
     [].tap do |pieces|
