@@ -13,14 +13,15 @@ module Passenger
     # Raises LoadError with what to do about it.
     def self.load
       path = candidates.find { |candidate| File.file?(candidate) }
-      raise LoadError, "it is missing; looked for #{candidates.join(', ')}" unless path
+      raise LoadError, "It is missing; looked for\n  #{candidates.join("\n  ")}" unless path
 
       require path
     rescue LoadError => e
-      raise LoadError, <<~TEXT
-        Passenger's native extension can't be loaded by Ruby #{RUBY_VERSION} (#{RbConfig.ruby}): #{e.message}
-        Install Passenger for this Ruby with `#{RbConfig.ruby} -S gem install passenger -v #{VERSION}`, \
+      raise LoadError, <<~TEXT, cause: nil
+        Passenger's native extension can't be loaded by Ruby #{RUBY_VERSION}. \
+        Install it with `#{RbConfig.ruby} -S gem install passenger -v #{VERSION}`, \
         or choose another Ruby for the application with --ruby.
+        #{e.message}
       TEXT
     end
 

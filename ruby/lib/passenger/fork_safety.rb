@@ -5,6 +5,8 @@ require_relative "backtrace"
 module Passenger
   # What has to be done around a fork, so that the copy shares what can be shared and not what cannot.
   module ForkSafety
+    RESTARTED = %r{/(?:concurrent-ruby|active_record|connection_pool|timeout)(?:/|\.rb)}
+
     module_function
 
     # In the preloader, before each fork.
@@ -36,11 +38,17 @@ module Passenger
     end
 
     def warn_about_threads
-      threads = (Thread.list - [Thread.current]).map { |thread| "    #{Backtrace.text(thread.inspect)}\n" }
+      threads = (Thread.list - [Thread.current]).reject { |thread| fork_safe?(thread) }
+      threads.map! { |thread| "    #{Backtrace.text(thread.inspect)}\n" }
       return if threads.empty?
 
       warn("[passenger] workers do not have the threads that the application started while it was loading. Start " \
            "them in `Passenger.on(:worker_boot)` instead:\n#{threads.join}")
+    end
+
+    # Marked as such, as Puma has it, or of a library that starts it again when it is missed. Every Rails has those.
+    def fork_safe?(thread)
+      thread.thread_variable_get(:fork_safe) || RESTARTED.match?(thread.inspect)
     end
 
     # Before the first fork: pages that are not written to afterwards stay shared with all workers.
@@ -63,6 +71,7 @@ module Passenger
       end
       file.close
     end
-    private_class_method :redirect, :disconnect_active_record, :warn_about_threads, :tidy_memory
+    private_class_method :redirect, :disconnect_active_record, :warn_about_threads, :fork_safe?,
+                         :tidy_memory
   end
 end
