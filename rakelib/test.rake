@@ -8,6 +8,7 @@ module TestRun
     "test:ruby" => "the gem's Ruby",
     "test:ruby:gc_stress" => "the gem's Ruby under GC.stress",
     "test:gem" => "the gem built, installed and used",
+    "test:second_ruby" => "another Ruby, and Rack 3",
     "test:scenarios" => "real apps, real signals"
   }.freeze
 

@@ -11,12 +11,12 @@ InstalledGem.install
 class GemInstallTest < Minitest::Test
   BOOT_SECONDS = 30
   GEMFILE = %(gem "passenger"\ngem "rack"\n)
+  ABI = RbConfig::CONFIG.values_at("MAJOR", "MINOR").join(".")
   # Stands in for the agent and shows what it would be given.
   SHOW_ENVIRONMENT = "/usr/bin/env"
 
   def test_installs_the_command_the_extension_and_the_agent
-    abi = RbConfig::CONFIG.values_at("MAJOR", "MINOR").join(".")
-    ["#{abi}/passenger_ruby.so", "passenger-agent"].each do |file|
+    ["#{ABI}/passenger_ruby.so", "passenger-agent"].each do |file|
       assert_path_exists File.join(InstalledGem.folder, "lib/passenger", file)
     end
     assert_path_exists File.join(InstalledGem.home, "bin/passenger")
@@ -36,6 +36,15 @@ class GemInstallTest < Minitest::Test
 
   def test_serves_an_application
     in_app { |dir| assert_equal "Hello from the gem", serve("passenger", dir:) }
+  end
+
+  # Another Ruby that installs the gem into the same GEM_HOME leaves nothing but its own extension in the gem's folder.
+  def test_finds_the_extension_where_rubygems_keeps_it
+    folder = "#{InstalledGem.folder}/lib/passenger/#{ABI}"
+    File.rename(folder, "#{folder}.aside")
+    in_app { |dir| assert_equal "Hello from the gem", serve("passenger", dir:) }
+  ensure
+    File.rename("#{folder}.aside", folder)
   end
 
   def test_serves_an_application_under_bundler

@@ -3,6 +3,7 @@
 use passenger_tests::{App, Request, Server, UnderTest, ours_only};
 use rstest::{fixture, rstest};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 #[fixture]
 #[once]

@@ -38,7 +38,8 @@ impl Channel {
                 Ok(Ok(0)) => return Ok(None),
                 Ok(Ok(length)) => return Ok(Some(control::decode(&packet[..length])?)),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+                // Told once, and first, when the process left without reading all; what it said is still to come.
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {}
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => {}
             }
@@ -54,5 +55,25 @@ impl Channel {
     /// Ends the channel for both sides.
     pub fn close(&self) {
         sys::socket::shut_down(&self.socket, Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::write;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_words_of_a_process_that_did_not_listen_are_heard() {
+        let (ours, theirs) = sys::socket::control_pair().unwrap();
+        let channel = Channel::new(ours).unwrap();
+        let unread = ToProcess::Spawn { ticket: 1, slots: 1 };
+        channel.send(&unread, &[]).unwrap();
+        write(&theirs, br#"{"message":"failed","step":"a step","reason":"a reason","output":""}"#).unwrap();
+        drop(theirs);
+        let message = channel.receive().await.unwrap();
+        assert!(matches!(message, Some(FromProcess::Failed { reason, .. }) if reason == "a reason"));
+        assert!(channel.receive().await.unwrap().is_none());
     }
 }

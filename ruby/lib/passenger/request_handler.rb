@@ -52,8 +52,7 @@ module Passenger
       end
       finish(env, status, headers) unless env["rack.after_reply"].empty? && env["rack.response_finished"].empty?
     rescue Exception => e # rubocop:disable Lint/RescueException
-      raise if e.is_a?(SignalException)
-
+      # An Interrupt, too: signals reach the main thread only, so in this one the application has raised it.
       recover(env, e)
     end
 

@@ -72,13 +72,11 @@ class ErrorsTest < PassengerTest
     assert_match(/oh/, text)
   end
 
-  def test_signal_exceptions_end_the_slot
-    slot = serve { raise Interrupt }
-    slot.write(Frames.request)
+  def test_an_interrupt_of_the_applications_own
+    (frame,), text = failing(->(_) { raise Interrupt })
 
-    assert_raises(EOFError) { slot.receive }
-    assert_raises(Interrupt) { slot.thread.join }
-    @slots.clear
+    assert_equal 500, frame.aux
+    assert_match(/Interrupt/, text)
   end
 
   def test_a_killed_thread_ends_the_slot

@@ -134,7 +134,7 @@ class PreloaderTest < ProcessTestCase
   end
 
   def test_threads_that_survive_a_fork_in_their_own_way_are_not_named
-    app("config.ru" => 'Thread.new { sleep }.thread_variable_set(:fork_safe, true); run ->(_) { [200, {}, []] }')
+    app("config.ru" => "Thread.new { sleep }.thread_variable_set(:fork_safe, true); run ->(_) { [200, {}, []] }")
     child = ready_preloader
     spawn(child)
     child.stop

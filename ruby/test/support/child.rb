@@ -97,13 +97,13 @@ module ControlChannel
     socket.sendmsg(JSON.generate(message), 0, nil, *controls)
   end
 
-  # nil at the end of the channel.
+  # nil at the end of the channel. (The error comes first, once, when the process left without reading all.)
   def receive(socket, timeout)
     raise Timeout::Error, "no message within #{timeout} s" unless socket.wait_readable(timeout)
 
     packet = socket.recv(1 << 16)
     JSON.parse(packet, symbolize_names: true) unless packet.nil? || packet.empty?
   rescue Errno::ECONNRESET
-    nil
+    retry
   end
 end

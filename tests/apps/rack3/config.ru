@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Answers as Rack 3 wants it, whatever Rack is installed: lower-case names, lists of values, bodies that are called. Rack
-# 2's lint knows none of that.
+# Answers as Rack 3 wants it, whatever Rack is installed: lower-case names, lists of values, bodies that are called.
+# The lint of Rack 2 knows none of that.
 
 require "rack"
 
