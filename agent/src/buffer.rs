@@ -102,6 +102,10 @@ impl Buffer {
         if self.in_file == 0 && !self.lent {
             // The reader has caught up: the file need not hold what was sent.
             self.file_end = 0;
+        } else if self.file_end > TOTAL {
+            // A reader that is always a little behind: the old file goes with its last piece.
+            self.file = None;
+            self.file_end = 0;
         }
         let pieces = std::mem::take(&mut self.backlog);
         Some(Write { file: self.file.clone(), directory: self.directory.to_path_buf(), offset: self.file_end, pieces })

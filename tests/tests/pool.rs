@@ -224,3 +224,29 @@ fn a_client_that_does_not_wait_for_its_turn_leaves_the_queue() {
     wait_until("the queue is empty", || Status::of(&server).group()["queue_size"] == 0);
     assert_eq!(server.get("/hello").status, 200);
 }
+
+#[rstest]
+fn a_short_request_does_not_wait_behind_one_that_turns_out_to_be_long() {
+    ours_only!("about Passenger's own pool");
+    let server = Server::of(App::fixture("rack")).max_pool_size(2).argument("--min-instances=2").start();
+    wait_until("both workers are there", || Status::of(&server).workers().len() == 2);
+    // Both paths are known to be short now.
+    server.app().open_gate("sometimes");
+    for _ in 0..40 {
+        assert_eq!(server.get("/wait/sometimes").status, 200);
+        assert_eq!(server.get("/pid").status, 200);
+    }
+    std::fs::remove_file(server.app().root().join("tmp/gate-sometimes")).expect("the gate was open");
+    let mut other = server.connect();
+    other.send(Request::get("/wait/other").to_bytes());
+    server.app().worker_at_gate("other");
+
+    let (mut long, mut short) = (server.connect(), server.connect());
+    long.send(Request::get("/wait/sometimes").to_bytes());
+    short.send(Request::get("/pid").to_bytes());
+    server.app().open_gate("other");
+    assert_eq!(other.receive().status, 200);
+    assert_eq!(short.receive().status, 200, "while the long one is still being served");
+    server.app().open_gate("sometimes");
+    assert_eq!(long.receive().status, 200);
+}

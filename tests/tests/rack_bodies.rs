@@ -98,6 +98,14 @@ fn a_file_is_sent(server: &Server, #[case] path: &str) {
 }
 
 #[rstest]
+fn an_unmodified_file_is_not_sent(server: &Server) {
+    ours_only!("Puma does not know X-Sendfile");
+    let mut connection = server.connect();
+    assert_eq!(connection.request(&Request::get("/x-sendfile-unmodified")).status, 304);
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+}
+
+#[rstest]
 fn a_file_that_is_not_there_is_an_error(server: &Server) {
     ours_only!("Puma does not know X-Sendfile");
     let response = server.get("/x-sendfile-missing");

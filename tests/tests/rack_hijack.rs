@@ -92,3 +92,13 @@ fn much_data_flows_both_ways(server: &Server) {
     connection.send("bye\n");
     assert_eq!(connection.receive_rest(), "echo bye\n");
 }
+
+#[rstest]
+fn a_head_request_gets_nothing_of_what_the_application_would_write(server: &Server) {
+    ours_only!("Puma 5 lets the application write");
+    let mut connection = server.connect();
+    connection.send(Request::new("HEAD", "/partial-hijack").to_bytes());
+    let head = connection.receive_until("\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    connection.expect_close();
+}

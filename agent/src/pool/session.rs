@@ -261,12 +261,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         let exchange = &self.0;
         exchange.abandoned.set(true);
-        let ended = {
+        let is_answered = {
             let mut state = exchange.state.borrow_mut();
             wake(&mut state.writer);
-            state.ending.is_some()
+            matches!(state.ending, Some(Ending::Complete | Ending::Cancelled))
         };
-        if !ended && let Some(slot) = exchange.slot.borrow().upgrade() {
+        if !is_answered && let Some(slot) = exchange.slot.borrow().upgrade() {
             slot.cancel(exchange);
         }
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::sys::socket::Shutdown;
@@ -28,6 +29,10 @@ use crate::sys;
 const AHEAD_MICROS: u32 = 1000;
 /// …and while there are fewer than this.
 const AHEAD_COUNT: usize = 32;
+/// Nothing is put behind a request that was expected to be short and has been served for longer than this.
+const LATE: Duration = Duration::from_millis(5);
+/// What stands behind one that is served for longer than this goes to another slot.
+const STUCK: Duration = Duration::from_millis(50);
 
 /// A descriptor that travels with a frame; shared because a request may have to be sent again.
 struct Attachment(Rc<File>);
@@ -51,6 +56,11 @@ struct InFlight {
 struct State {
     outbox: Outbox<Attachment>,
     in_flight: VecDeque<InFlight>,
+    /// Since when the first of them is at the front, and whether its body is on its way.
+    front_since: Option<Instant>,
+    streaming: bool,
+    /// A task looks after those that stand behind the first.
+    watched: bool,
     last_stream: u32,
     /// Frames wait for the end of the turn.
     dirty: bool,
@@ -102,7 +112,8 @@ impl Slot {
     #[must_use]
     pub fn wait_behind(&self) -> Option<u32> {
         let state = self.state.borrow();
-        if state.closed || state.in_flight.len() >= AHEAD_COUNT {
+        let late = state.front_since.is_some_and(|since| since.elapsed() > LATE);
+        if state.closed || state.streaming || late || state.in_flight.len() >= AHEAD_COUNT {
             return None;
         }
         let wait = state.in_flight.iter().try_fold(0_u32, |sum, ahead| sum.checked_add(ahead.expected?))?;
@@ -123,8 +134,36 @@ impl Slot {
         let at = out.len();
         out.extend_from_slice(&request.frame);
         out[at + 8..at + 12].copy_from_slice(&stream.to_le_bytes());
+        if state.in_flight.is_empty() {
+            state.front_since = Some(Instant::now());
+        } else if !state.watched {
+            state.watched = true;
+            tokio::task::spawn_local(Rc::clone(self).watch_queue());
+        }
         state.in_flight.push_back(InFlight { stream, exchange, expected, sent: false });
         self.flush_later(state);
+    }
+
+    /// Sends those elsewhere that stand behind a request which takes long after all. All of them are safe, and the worker
+    /// skips what it finds cancelled.
+    async fn watch_queue(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(STUCK).await;
+            let mut state = self.state.borrow_mut();
+            if state.in_flight.len() < 2 || state.closed {
+                state.watched = false;
+                return;
+            }
+            if state.front_since.is_none_or(|since| since.elapsed() < STUCK) {
+                continue;
+            }
+            let behind: Vec<_> = state.in_flight.iter().skip(1).map(|entry| Rc::clone(&entry.exchange)).collect();
+            drop(state);
+            for exchange in behind {
+                // Its task gives it to the pool again and drops the session, which cancels it here.
+                exchange.end(Ending::Lost { repeatable: true });
+            }
+        }
     }
 
     /// Tells the worker that nobody waits for an answer any more.
@@ -172,7 +211,11 @@ impl Slot {
                 tokio::task::spawn_local(Rc::clone(self).flush_when_writable());
             }
             Ok(_) => {}
-            Err(error) => tracing::debug!("sending to a worker: {error}"),
+            Err(error) => {
+                // Usually it is gone. If the kernel lacks memory, only a new worker helps.
+                tracing::debug!("sending to a worker: {error}");
+                self.shut_down(Shutdown::Both);
+            }
         }
         sent
     }
@@ -263,7 +306,10 @@ impl Slot {
         let is_end = header.is_end();
         match header.kind {
             Kind::Informational if !is_end => exchange.say(Event::Interim(header, payload)),
-            Kind::Response => exchange.say(Event::Head { frame: header, payload }),
+            Kind::Response => {
+                self.state.borrow_mut().streaming = !is_end;
+                exchange.say(Event::Head { frame: header, payload });
+            }
             Kind::Data => exchange.push(payload),
             Kind::File if is_end => {
                 let range = FileRange::decode(&payload)?;
@@ -275,7 +321,11 @@ impl Slot {
         }
         if is_end {
             exchange.end(if header.kind == Kind::Cancel { Ending::Cancelled } else { Ending::Complete });
-            self.state.borrow_mut().in_flight.pop_front();
+            let mut state = self.state.borrow_mut();
+            state.in_flight.pop_front();
+            state.front_since = if state.in_flight.is_empty() { None } else { Some(Instant::now()) };
+            state.streaming = false;
+            drop(state);
             if let Some(worker) = self.worker() {
                 worker.answered(exchange.request().route, header.value);
             }

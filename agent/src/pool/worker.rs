@@ -13,7 +13,6 @@ use std::cell::{Cell, OnceCell};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use nix::sys::socket::Shutdown;
 use tokio::time::timeout;
 
@@ -23,7 +22,6 @@ use super::slot::Slot;
 use super::snapshot::{WorkerState, WorkerStatus};
 use super::turn::Turn;
 use crate::spawn::{Channel, Process, WorkerProcess};
-use crate::sys;
 
 /// How long a worker that was asked to leave may take.
 pub const LEAVE_DEADLINE: Duration = Duration::from_secs(30);
@@ -143,7 +141,7 @@ impl Worker {
 
     /// Ends it and everything in its process group at once.
     pub fn kill(&self) {
-        sys::process::signal_group(self.process.pid, Signal::SIGKILL);
+        self.process.kill();
     }
 
     /// A channel has ended: by itself, or because the worker was asked to leave.

@@ -94,8 +94,10 @@ async fn answer(
         connection.output.truncate(start);
         return Ok(Verdict::Failed(Ending::Cancelled));
     }
-    if let Some(path) = &announced.file {
-        return send_named_file(connection, context, start, Path::new(std::ffi::OsStr::from_bytes(path))).await;
+    if let Some(path) = announced.file.as_ref().filter(|_| response::allows_body(status)) {
+        let keep_alive = announced.keep_alive(Framing::Length(0), context);
+        let path = Path::new(std::ffi::OsStr::from_bytes(path));
+        return send_named_file(connection, &Context { keep_alive, ..*context }, start, path).await;
     }
     let rest = session.take_rest(GATHERED);
     let whole = rest.as_ref().map(|rest| first.len() as u64 + rest.iter().map(|bytes| bytes.len() as u64).sum::<u64>());
@@ -103,7 +105,9 @@ async fn answer(
         Framing::Length(_) | Framing::Chunked if frame.flags & UPGRADE != 0 => Framing::Close,
         framing => framing,
     };
-    let keep_alive = announced.keep_alive(framing, context);
+    // The application ends a connection that it takes over; only a 101 says by itself that it will.
+    let taken_over = frame.flags & UPGRADE != 0 && status != 101;
+    let keep_alive = announced.keep_alive(framing, context) && !taken_over;
     response::finish(&mut connection.output, framing, &Context { keep_alive, ..*context });
 
     let left = if let Framing::Length(length) = framing { length } else { 0 };
@@ -126,6 +130,10 @@ async fn answer(
             Event::Chunk(Chunk::File { file, offset, length }) => body.send_file(&file, offset, length).await?,
             Event::File(descriptor, range) => {
                 body.send_file(&File::from(descriptor), range.offset, range.length).await?;
+            }
+            Event::Upgrade(_) if taken_over && matches!(framing, Framing::Empty(_)) => {
+                // A HEAD request, or a status without a body: what the application would write is not wanted.
+                return Ok(Verdict::Done { keep_alive: false });
             }
             Event::Upgrade(descriptor) => return Ok(Verdict::Tunnel(descriptor)),
             Event::End(Ending::Complete) => {

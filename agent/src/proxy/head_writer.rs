@@ -18,10 +18,11 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// Whether the head can't be sent: two different lengths, or one that is no number.
+    /// Whether the head can't be sent: two different lengths, one that is no number, or a coding for a file that the
+    /// server sends.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
-        self.malformed
+        self.malformed || (self.coded && self.file.is_some())
     }
 
     /// How the client will find the end of the body. `complete` is the length of the whole body when it is at hand.

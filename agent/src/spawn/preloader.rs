@@ -144,6 +144,7 @@ impl Shared {
                 tracing::warn!("preloader {} did not leave; it is killed", self.process.pid);
             }
         } else {
+            self.process.kill();
             tracing::warn!(
                 "preloader {} {}; the next worker starts a new one",
                 self.process.pid,

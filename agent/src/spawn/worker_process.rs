@@ -1,5 +1,6 @@
 //! A worker as an operating system process.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ pub struct Process {
     pub pid: Pid,
     pidfd: AsyncFd<OwnedFd>,
     reaper: Rc<Reaper>,
+    killed: Cell<bool>,
 }
 
 impl Process {
@@ -26,7 +28,7 @@ impl Process {
     pub(super) fn new(pid: Pid, reaper: &Rc<Reaper>) -> io::Result<Self> {
         let pidfd = sys::watch::register(sys::process::pidfd(pid)?, Interest::READABLE)?;
         reaper.expect(pid.as_raw());
-        Ok(Self { pid, pidfd, reaper: Rc::clone(reaper) })
+        Ok(Self { pid, pidfd, reaper: Rc::clone(reaper), killed: Cell::new(false) })
     }
 
     /// Waits until it has ended.
@@ -39,11 +41,18 @@ impl Process {
     pub async fn exit(&self) -> String {
         self.reaper.exit_of(self.pid.as_raw()).await.map_or_else(|| "ended".to_owned(), |exit| exit.to_string())
     }
+
+    /// Kills its process group, at most once: later the number may be another group's.
+    pub fn kill(&self) {
+        if !self.killed.replace(true) {
+            sys::process::signal_group(self.pid, Signal::SIGKILL);
+        }
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        sys::process::signal_group(self.pid, Signal::SIGKILL);
+        self.kill();
     }
 }
 

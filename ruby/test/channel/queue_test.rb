@@ -76,7 +76,7 @@ class QueueTest < PassengerTest
   def test_shutdown_answers_what_has_arrived
     slot = serve { sleep(0.1) && [200, {}, ["ok"]] }
     slot.write(Frames.request * 3)
-    sleep(0.05)
+    slot.wait_until_blocked
     slot.shutdown
 
     3.times { assert_equal "ok", slot.receive.body }
@@ -85,7 +85,7 @@ class QueueTest < PassengerTest
 
   def test_shutdown_while_waiting
     slot = serve { [200, {}, ["ok"]] }
-    sleep(0.05)
+    slot.wait_until_blocked
     slot.shutdown
 
     assert slot.thread.join(5)
@@ -94,7 +94,7 @@ class QueueTest < PassengerTest
   def test_a_waiting_thread_can_be_killed
     slot = serve { [200, {}, ["ok"]] }
     slot.exchange
-    sleep(0.05)
+    slot.wait_until_blocked
     slot.thread.kill
 
     assert_raises(EOFError) { slot.receive }
@@ -103,7 +103,7 @@ class QueueTest < PassengerTest
 
   def test_an_exception_can_break_into_waiting
     slot = serve { [200, {}, ["ok"]] }
-    sleep(0.05)
+    slot.wait_until_blocked
     slot.thread.raise(ArgumentError, "oh")
 
     assert_raises(ArgumentError) { slot.thread.join(5) }
@@ -137,7 +137,8 @@ class QueueTest < PassengerTest
     serve { [200, {}, []] }
     count = 0
     thread = Thread.new { loop { (count += 1) && sleep(0.001) } }
-    sleep(0.2)
+    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 10
+    Thread.pass until count > 20 || Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
     thread.kill
 
     assert_operator count, :>, 20
@@ -169,7 +170,7 @@ class QueueTest < PassengerTest
     hijack = nil
     slot = serve { |env| [200, {}, [(hijack = env["rack.hijack"]).class.to_s]] }
     slot.exchange
-    sleep(0.05)
+    slot.wait_until_blocked
 
     assert_raises(ThreadError, IOError) { hijack.call }
   end

@@ -23,6 +23,11 @@ class Slot < AgentEnd
 
   def shutdown = @handler.shutdown
 
+  # Waits until the handler's thread waits: for a request, or in the application.
+  def wait_until_blocked
+    Thread.pass until @thread.stop?
+  end
+
   # Waits until the handler is through with the request before, what comes after its answer included.
   def exchange_done
     close_write

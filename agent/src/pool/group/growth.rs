@@ -36,7 +36,9 @@ impl Group {
         let all = have + state.leaving.len() + coming;
         let wanted = have + coming < self.config.min_workers || ((busy || !state.queue.is_empty()) && coming == 0);
         let waits = state.failure.as_ref().is_some_and(|failure| failure.until > Instant::now());
-        if state.closing || !wanted || all >= self.config.max_workers || waits || state.successor.is_some() {
+        // Workers that leave count, but they must not keep the last one from being replaced, however long they take.
+        let full = all >= self.config.max_workers && have + coming > 0;
+        if state.closing || !wanted || full || waits || state.successor.is_some() {
             return;
         }
         state.spawning += 1;
@@ -98,7 +100,12 @@ impl Group {
             return;
         }
         self.in_background(async move |group| {
-            tokio::time::sleep(delay).await;
+            let mut until = Instant::now() + delay;
+            while until > Instant::now() {
+                tokio::time::sleep_until(until.into()).await;
+                // Another start may have failed meanwhile, and put off the next one.
+                until = group.state.borrow().failure.as_ref().map_or(until, |failure| failure.until);
+            }
             group.retry_planned.set(false);
             group.keep_up(false);
         });

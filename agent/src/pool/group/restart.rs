@@ -16,6 +16,7 @@ impl Group {
         state.failure = None;
         if self.config.is_development() || state.serving.is_empty() {
             state.spawner = spawner;
+            state.successor = None;
             drop(state);
             self.retire_all();
             return self.keep_up(true);

@@ -95,6 +95,11 @@ class Bodies < Handler
     [200, { "content-type" => "text/plain", "x-sendfile" => FILE }, []]
   end
 
+  # As Rack::ConditionalGet leaves it.
+  def x_sendfile_unmodified
+    [304, { "x-sendfile" => FILE }, []]
+  end
+
   def x_sendfile_missing
     [200, { "content-type" => "text/plain", "x-sendfile" => "#{FILE}.missing" }, []]
   end
