@@ -142,6 +142,10 @@ impl Exchange {
     /// Takes something the worker said other than body bytes.
     pub(super) fn say(&self, event: Event) {
         let mut state = self.state.borrow_mut();
+        if state.ending.is_some() {
+            // The request was given to another slot meanwhile; what this one says comes too late.
+            return;
+        }
         match event {
             Event::File(..) | Event::Upgrade(_) => state.last = Some(event),
             _ => state.heads.push_back(event),
@@ -151,7 +155,7 @@ impl Exchange {
 
     /// Takes body bytes.
     pub(super) fn push(self: &Rc<Self>, bytes: Bytes) {
-        if self.is_abandoned() {
+        if self.is_abandoned() || self.state.borrow().ending.is_some() {
             return;
         }
         self.state.borrow_mut().buffer.push(bytes);
@@ -269,5 +273,24 @@ impl Drop for Session {
         if !is_answered && let Some(slot) = exchange.slot.borrow().upgrade() {
             slot.cancel(exchange);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use passenger_native::frame::{Kind, header};
+
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_answer_that_comes_after_the_request_was_moved_is_dropped() {
+        let request = Request { frame: Vec::new(), body: None, is_safe: true, route: 1 };
+        let exchange = Exchange::new(Rc::new(request), Path::new("/tmp").into());
+        let mut session = Session::new(Rc::clone(&exchange));
+        exchange.end(Ending::Lost { repeatable: true });
+        exchange.say(Event::Head { frame: header(Kind::Response, 1), payload: Bytes::new() });
+        exchange.push(Bytes::from_static(b"late"));
+        exchange.end(Ending::Complete);
+        assert!(matches!(session.next().await, Event::End(Ending::Lost { repeatable: true })));
     }
 }
