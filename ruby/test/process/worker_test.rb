@@ -4,6 +4,7 @@ require_relative "process_test_case"
 
 class WorkerTest < ProcessTestCase
   OK = 'run ->(_) { [200, {}, ["ok"]] }'
+  SLOW = 'run ->(_) { File.write("serving", ""); sleep(0.5); [200, {}, ["ok"]] }'
 
   def test_direct_spawning
     app("config.ru" => <<~RUBY)
@@ -40,10 +41,10 @@ class WorkerTest < ProcessTestCase
   end
 
   def test_leaves_with_the_agent_after_answering
-    app("config.ru" => 'run ->(_) { sleep(0.5); [200, {}, ["ok"]] }')
+    app("config.ru" => SLOW)
     child, slot = ready_worker
     slot.write(Frames.request)
-    sleep(0.1)
+    wait_until_serving
     child.close_control
 
     assert_equal "ok", slot.receive.body
@@ -64,10 +65,10 @@ class WorkerTest < ProcessTestCase
   end
 
   def test_sigterm_after_answering
-    app("config.ru" => 'run ->(_) { sleep(0.5); [200, {}, ["ok"]] }')
+    app("config.ru" => SLOW)
     child, slot = ready_worker
     slot.write(Frames.request * 2)
-    sleep(0.1)
+    wait_until_serving
     Process.kill("TERM", child.pid)
     sleep(0.1)
 
@@ -116,5 +117,12 @@ class WorkerTest < ProcessTestCase
 
     assert_equal 500, slot.exchange("/exit").last.aux
     assert_equal "ok", slot.exchange("/").last.body
+  end
+
+  private
+
+  # Until SLOW is in the midst of a request.
+  def wait_until_serving
+    Timeout.timeout(10) { Thread.pass until File.exist?(File.join(@root, "serving")) }
   end
 end
