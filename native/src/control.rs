@@ -49,14 +49,34 @@ pub enum ToProcess {
 pub struct App {
     /// The application's directory.
     pub root: String,
-    /// The file that defines it (`config.ru`), absolute.
-    pub startup_file: String,
+    /// The file that defines it (`config.ru`), absolute; `None` when `entry` says where it is.
+    pub startup_file: Option<String>,
+    /// Python: what to import instead, as `module:attribute`; without `:attribute` it has a usual name.
+    pub entry: Option<String>,
+    /// Python: whether `entry` is called without arguments to get the application.
+    pub factory: bool,
+    /// Python: the directory in which modules are looked for first, absolute; `None`: `root`.
+    pub app_dir: Option<String>,
+    /// How the application is called; `None` when only the loaded application can tell.
+    pub interface: Option<Interface>,
     /// `development`, `production`…
     pub environment: String,
-    /// Whether more than one slot serves at once (`rack.multithread`).
+    /// Whether more than one slot serves at once (`rack.multithread`, `wsgi.multithread`).
     pub multithread: bool,
     /// Whether error pages may show exceptions.
     pub show_errors: bool,
+}
+
+/// How an application is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interface {
+    /// Ruby's Rack.
+    Rack,
+    /// Python's WSGI (PEP 3333).
+    Wsgi,
+    /// Python's ASGI 3.
+    Asgi,
 }
 
 /// What a process says.
@@ -67,7 +87,7 @@ pub enum FromProcess {
     Hello {
         /// [`PROTOCOL`] of the process.
         protocol: u32,
-        /// `ruby`.
+        /// `ruby` or `python`.
         language: String,
         /// The interpreter's version.
         version: String,
@@ -88,6 +108,9 @@ pub enum FromProcess {
     Ready {
         /// The speaker.
         pid: i32,
+        /// A worker: each of its data channels carries many requests at the same time.
+        #[serde(default)]
+        multiplexed: bool,
     },
     /// The process can't do what it was told, and ends.
     Failed {

@@ -18,11 +18,26 @@ pub const END: u8 = 1;
 /// Flag on a request: at least one header name occurs more than once, so the worker must join values.
 pub const REPEATED: u8 = 1 << 1;
 
-/// Flag on a response: an [`Kind::Upgrade`] frame follows, so the end of the body is the application's to tell.
+/// Flag on a request: it is a WebSocket handshake that the worker may accept. On a response: with status 101 from a
+/// multiplexed worker, it is accepted; else an [`Kind::Upgrade`] frame follows, so the end of the body is the
+/// application's to tell.
 pub const UPGRADE: u8 = 1 << 2;
 
-/// What a frame is. Numbers 2, 7, 8 and 11 are kept for streamed uploads, credit, WebSocket messages and out-of-band
-/// work; a receiver that does not know them closes the channel, as for any unknown kind.
+/// Flag on a message: it goes on in the next [`Kind::Message`] frame of the stream.
+pub const MORE: u8 = 1 << 3;
+
+/// Bytes of body or messages that either side may send on a stream before it is given more by [`Kind::Window`].
+pub const INITIAL_WINDOW: u32 = 256 * 1024;
+
+/// In the `aux` of a [`Kind::Message`] frame: a text message.
+pub const TEXT: u16 = 1;
+/// In the `aux` of a [`Kind::Message`] frame: a binary message.
+pub const BINARY: u16 = 2;
+/// In the `aux` of a [`Kind::Message`] frame: the conversation ends; code and reason as RFC 6455, 5.5.1 has them.
+pub const CLOSE: u16 = 8;
+
+/// What a frame is. Numbers 2 and 11 are kept for streamed uploads and out-of-band work; a receiver that does not know
+/// them closes the channel, as for any unknown kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -36,6 +51,10 @@ pub enum Kind {
     File = 5,
     /// Worker to agent: an interim response (1xx), status in `aux`, header block.
     Informational = 6,
+    /// Either way: `value` bytes of credit for this stream.
+    Window = 7,
+    /// Either way: a WebSocket message or a part of one; `aux` is [`TEXT`], [`BINARY`] or [`CLOSE`].
+    Message = 8,
     /// Worker to agent: a descriptor; from here on the client's connection and it are one pipe.
     Upgrade = 9,
     /// Either way: the sender has given this stream up. `aux` is 0.
@@ -50,6 +69,8 @@ impl Kind {
             4 => Self::Data,
             5 => Self::File,
             6 => Self::Informational,
+            7 => Self::Window,
+            8 => Self::Message,
             9 => Self::Upgrade,
             10 => Self::Cancel,
             _ => return None,
@@ -64,13 +85,13 @@ pub struct Header {
     pub length: u32,
     /// What the frame is.
     pub kind: Kind,
-    /// [`END`], [`REPEATED`].
+    /// [`END`], [`REPEATED`], [`UPGRADE`], [`MORE`].
     pub flags: u8,
-    /// Number of descriptors, or the status; see [`Kind`].
+    /// Number of descriptors, status, or kind of message; see [`Kind`].
     pub aux: u16,
     /// Which request this belongs to; the worker echoes it.
     pub stream: u32,
-    /// On a worker's last frame: microseconds the application spent on the request.
+    /// On a worker's last frame: microseconds the application spent on the request. In a [`Kind::Window`] frame: bytes.
     pub value: u32,
 }
 
@@ -86,7 +107,7 @@ impl Header {
     pub fn descriptors(&self) -> usize {
         match self.kind {
             Kind::Request | Kind::File | Kind::Upgrade => usize::from(self.aux),
-            Kind::Response | Kind::Data | Kind::Informational | Kind::Cancel => 0,
+            Kind::Response | Kind::Data | Kind::Informational | Kind::Window | Kind::Message | Kind::Cancel => 0,
         }
     }
 
@@ -136,10 +157,15 @@ impl Header {
     /// Whether the fields fit the kind. Descriptors must be announced by exactly the frames that use one, as they are
     /// matched with their frames by order alone.
     fn check(&self) -> Result<(), ProtocolError> {
+        if self.kind == Kind::Message && !matches!(self.aux, TEXT | BINARY | CLOSE) {
+            return Err(ProtocolError::Invalid("kind of message"));
+        }
         let (descriptors, end, length) = match self.kind {
             Kind::Request => (self.aux <= 1, self.is_end(), true),
             Kind::Response | Kind::Data => (true, true, true),
             Kind::Informational => (true, !self.is_end(), true),
+            Kind::Window => (self.aux == 0, !self.is_end(), self.length == 0),
+            Kind::Message => (true, true, true),
             Kind::File => (self.aux == 1, self.is_end(), true),
             Kind::Upgrade => (self.aux == 1, self.is_end(), self.length == 0),
             Kind::Cancel => (self.aux == 0, true, self.length == 0),

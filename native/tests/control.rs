@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind, IoSlice, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, socketpair};
-use passenger_native::control::{self, App, ControlSocket, FromProcess, MAX_MESSAGE, MAX_OUTPUT, PROTOCOL, ToProcess};
+use passenger_native::control::{
+    self, App, ControlSocket, FromProcess, Interface, MAX_MESSAGE, MAX_OUTPUT, PROTOCOL, ToProcess,
+};
 use passenger_native::error::ProtocolError;
 use passenger_native::fds;
 use proptest::prelude::*;
@@ -20,17 +22,34 @@ mod document;
 fn control_messages_are_as_the_document_shows() {
     let app = App {
         root: "/srv/shop".to_owned(),
-        startup_file: "/srv/shop/config.ru".to_owned(),
+        startup_file: Some("/srv/shop/config.ru".to_owned()),
+        entry: None,
+        factory: false,
+        app_dir: None,
+        interface: Some(Interface::Rack),
         environment: "production".to_owned(),
         multithread: false,
         show_errors: false,
     };
-    let to = [ToProcess::Load { protocol: 1, app, slots: None }, ToProcess::Spawn { ticket: 7, slots: 1 }];
+    let python = App {
+        startup_file: None,
+        entry: Some("shop.web:create_app".to_owned()),
+        factory: true,
+        app_dir: Some("/srv/shop/src".to_owned()),
+        interface: None,
+        multithread: true,
+        ..app.clone()
+    };
+    let to = [
+        ToProcess::Load { protocol: 1, app, slots: None },
+        ToProcess::Load { protocol: 1, app: python, slots: Some(4) },
+        ToProcess::Spawn { ticket: 7, slots: 1 },
+    ];
     let from = [
         FromProcess::Hello { protocol: 1, language: "ruby".to_owned(), version: "3.4.11".to_owned() },
         FromProcess::Progress { step: "loading config.ru".to_owned() },
         FromProcess::Spawned { ticket: 7, pid: 4711 },
-        FromProcess::Ready { pid: 4711 },
+        FromProcess::Ready { pid: 4711, multiplexed: false },
         FromProcess::failed(
             "loading config.ru",
             "LoadError: cannot load such file -- sinatra",
@@ -62,7 +81,7 @@ fn another_version_is_refused_by_name() {
 #[test]
 fn what_a_newer_version_may_add_is_ignored_and_what_it_may_not_is_refused() {
     let known = br#"{"message":"ready","pid":1,"later":[{}]}"#;
-    assert_eq!(control::decode::<FromProcess>(known).unwrap(), FromProcess::Ready { pid: 1 });
+    assert_eq!(control::decode::<FromProcess>(known).unwrap(), FromProcess::Ready { pid: 1, multiplexed: false });
     for unknown in
         ["{}", "[]", "", "\0", r#"{"message":"later"}"#, r#"{"message":"ready"}"#, r#"{"message":"ready","pid":"1"}"#]
     {
@@ -146,7 +165,7 @@ fn the_end_of_the_channel_is_no_message() {
     drop(agent);
     let mut process = ControlSocket::new(process);
     assert!(process.receive().unwrap().is_none());
-    let error = process.send(&FromProcess::Ready { pid: 1 }).unwrap_err();
+    let error = process.send(&FromProcess::Ready { pid: 1, multiplexed: false }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }
 

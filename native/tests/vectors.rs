@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failed expectation is the point")]
 
 use passenger_native::error::ProtocolError::{self, Invalid, PayloadTooLong, Truncated, UnknownKind};
-use passenger_native::frame::{self, END, Header, Kind, header};
+use passenger_native::frame::{self, BINARY, CLOSE, END, Header, Kind, MORE, TEXT, UPGRADE, header};
 use passenger_native::headers::BlockWriter;
 use passenger_native::request::{self, Body, Protocol, RequestLine, Scheme};
 use passenger_native::response::{self, FileRange, ResponseWriter};
@@ -12,6 +12,7 @@ use rstest::rstest;
 mod document;
 
 const TYPE: &[(&str, &str)] = &[("content-type", "text/plain")];
+const PROTOCOL: &[(&str, &str)] = &[("sec-websocket-protocol", "chat")];
 const LINK: &[(&str, &str)] = &[("link", "</app.css>; rel=preload")];
 
 /// What the dump called `name` says, put into a frame by the encoder.
@@ -43,6 +44,18 @@ fn encode(name: &str) -> Vec<u8> {
             let range = FileRange { offset: 1024, length: 4096 };
             frame::push(&mut out, Header { flags: END, aux: 1, value: 95, ..header(Kind::File, 260) }, &range.encode())
         }
+        "response-websocket" => {
+            respond(&mut out, Header { flags: UPGRADE, ..status(Kind::Response, 261, 101) }, PROTOCOL, b"")
+        }
+        "message-from-agent" => frame::push(&mut out, Header { aux: TEXT, ..header(Kind::Message, 261) }, b"hi"),
+        "message-part" => {
+            frame::push(&mut out, Header { flags: MORE, aux: BINARY, ..header(Kind::Message, 261) }, &[1, 2, 3])
+        }
+        "message-close" => {
+            let end = Header { flags: END, aux: CLOSE, value: 7000, ..header(Kind::Message, 261) };
+            frame::push(&mut out, end, b"\x03\xe8bye")
+        }
+        "window" => frame::push(&mut out, Header { value: 131_072, ..header(Kind::Window, 259) }, b""),
         "upgrade" => {
             frame::push(&mut out, Header { flags: END, aux: 1, value: 310, ..header(Kind::Upgrade, 258) }, b"")
         }
@@ -118,7 +131,7 @@ fn encoders_write_what_the_document_shows() {
     for (name, bytes) in &frames {
         assert_eq!(&encode(name), bytes, "{name}");
     }
-    for kind in [1, 3, 4, 5, 6, 9, 10] {
+    for kind in [1, 3, 4, 5, 6, 7, 8, 9, 10] {
         assert!(frames.iter().any(|(_, bytes)| bytes[4] == kind), "no dump of kind {kind}");
     }
 }
@@ -146,6 +159,7 @@ fn requests_are_read(
 #[case("response", 200, TYPE, b"hello")]
 #[case("response-streamed", 200, TYPE, b"")]
 #[case("informational", 103, LINK, b"")]
+#[case("response-websocket", 101, PROTOCOL, b"")]
 fn response_heads_are_read(
     #[case] name: &str,
     #[case] status: u16,
@@ -177,6 +191,8 @@ fn what_must_be_refused_is() {
         Invalid("END flag"),
         Invalid("payload length"),
         Invalid("payload length"),
+        Invalid("payload length"),
+        Invalid("kind of message"),
         Invalid("body in an informational frame"),
         Invalid("status"),
         Truncated("the header block"),

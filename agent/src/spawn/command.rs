@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use passenger_native::control::App as LoadedApp;
+use passenger_native::control::{App as LoadedApp, Interface};
 
 use crate::app::detect::App;
 use crate::app::runtime::Ruby;
@@ -41,7 +41,11 @@ impl Launch {
     pub(super) fn load(&self) -> LoadedApp {
         LoadedApp {
             root: self.app.root.to_string_lossy().into_owned(),
-            startup_file: self.app.startup_file.to_string_lossy().into_owned(),
+            startup_file: Some(self.app.startup_file.to_string_lossy().into_owned()),
+            entry: None,
+            factory: false,
+            app_dir: None,
+            interface: Some(Interface::Rack),
             environment: self.environment.clone(),
             multithread: self.slots > 1,
             show_errors: self.show_errors,

@@ -1,7 +1,7 @@
 //! The header of a frame.
 
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{self, END, HEADER_LEN, Header, Kind, MAX_PAYLOAD};
+use passenger_native::frame::{self, BINARY, CLOSE, END, HEADER_LEN, Header, Kind, MAX_PAYLOAD, TEXT};
 use proptest::prelude::*;
 
 use crate::bytes;
@@ -9,14 +9,25 @@ use crate::bytes;
 /// Any header that a frame may begin with.
 fn frame_header() -> impl Strategy<Value = Header> {
     let numbers = (0..=MAX_PAYLOAD as u32, any::<u8>(), any::<u16>(), any::<u32>(), any::<u32>());
-    let kinds =
-        [Kind::Request, Kind::Response, Kind::Data, Kind::File, Kind::Informational, Kind::Upgrade, Kind::Cancel];
+    let kinds = [
+        Kind::Request,
+        Kind::Response,
+        Kind::Data,
+        Kind::File,
+        Kind::Informational,
+        Kind::Window,
+        Kind::Message,
+        Kind::Upgrade,
+        Kind::Cancel,
+    ];
     (numbers, prop::sample::select(kinds.to_vec())).prop_map(|((length, flags, aux, stream, value), kind)| {
         let (length, flags, aux) = match kind {
             Kind::Request => (length, flags | END, aux % 2),
             Kind::Response | Kind::Data => (length, flags, aux),
             Kind::Informational => (length, flags & !END, aux),
             Kind::File => (length, flags | END, 1),
+            Kind::Window => (0, flags & !END, 0),
+            Kind::Message => (length, flags, [TEXT, BINARY, CLOSE][usize::from(aux % 3)]),
             Kind::Upgrade => (0, flags | END, 1),
             Kind::Cancel => (0, flags, 0),
         };
@@ -39,7 +50,7 @@ proptest! {
     fn unknown_kinds_and_oversize_lengths_are_refused(header in frame_header(), kind: u8, over in 1_u32..) {
         let mut wire = header.encode();
         wire[4] = kind;
-        if ![1, 3, 4, 5, 6, 9, 10].contains(&kind) {
+        if ![1, 3, 4, 5, 6, 7, 8, 9, 10].contains(&kind) {
             prop_assert_eq!(Header::decode(&wire), Err(ProtocolError::UnknownKind(kind)));
         }
         let length = (MAX_PAYLOAD as u32).saturating_add(over);
@@ -48,11 +59,12 @@ proptest! {
     }
 
     #[test]
-    fn descriptor_counts_are_exact(header in frame_header(), aux in prop_oneof![0..4_u16, any::<u16>()]) {
+    fn the_aux_field_fits_the_kind(header in frame_header(), aux in prop_oneof![0..4_u16, any::<u16>()]) {
         let allowed = match header.kind {
             Kind::Request => aux <= 1,
             Kind::File | Kind::Upgrade => aux == 1,
-            Kind::Cancel => aux == 0,
+            Kind::Cancel | Kind::Window => aux == 0,
+            Kind::Message => [TEXT, BINARY, CLOSE].contains(&aux),
             Kind::Response | Kind::Data | Kind::Informational => true,
         };
         prop_assert_eq!(Header::decode(&Header { aux, ..header }.encode()).is_ok(), allowed);

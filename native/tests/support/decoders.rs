@@ -81,7 +81,7 @@ fn payload(header: &Header, payload: &[u8]) {
                 assert!(range.offset + range.length <= i64::MAX as u64);
             }
         }
-        Kind::Data | Kind::Upgrade | Kind::Cancel => {}
+        Kind::Data | Kind::Window | Kind::Message | Kind::Upgrade | Kind::Cancel => {}
     }
 }
 

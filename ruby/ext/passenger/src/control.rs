@@ -78,7 +78,7 @@ impl Control {
     }
 
     fn ready(ruby: &Ruby, rb_self: &Self, pid: i32) -> Result<(), Error> {
-        rb_self.send(ruby, &FromProcess::Ready { pid })
+        rb_self.send(ruby, &FromProcess::Ready { pid, multiplexed: false })
     }
 
     fn failed(ruby: &Ruby, rb_self: &Self, step: String, reason: String, output: String) -> Result<(), Error> {
