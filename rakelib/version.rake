@@ -1,15 +1,21 @@
 # frozen_string_literal: true
 
-# The version is written once, in Cargo.toml. Ruby reads a generated file, because an installed gem's gemspec is
-# evaluated without Cargo.toml beside it.
+# The version is written once, in Cargo.toml. Ruby and Python read generated files, because neither an installed gem nor
+# the Python package on another interpreter's path has Cargo.toml or metadata beside it.
 module Version
-  FILE = File.expand_path("../ruby/lib/passenger/version.rb", __dir__)
+  ROOT = File.expand_path("..", __dir__)
 
   def self.current
-    File.read(File.expand_path("../Cargo.toml", __dir__))[/^\[workspace\.package\].*?^version = "([^"]+)"/m, 1]
+    File.read(File.join(ROOT, "Cargo.toml"))[/^\[workspace\.package\].*?^version = "([^"]+)"/m, 1]
   end
 
-  def self.source
+  # What the generated files contain, by path.
+  def self.files
+    sources = { "ruby/lib/passenger/version.rb" => ruby, "python/passenger/_version.py" => python }
+    sources.transform_keys { |path| File.join(ROOT, path) }
+  end
+
+  def self.ruby
     <<~RUBY
       # frozen_string_literal: true
 
@@ -19,12 +25,20 @@ module Version
       end
     RUBY
   end
+
+  def self.python
+    <<~PYTHON
+      """The version of Passenger."""
+
+      VERSION = "#{current}"
+      """Generated from Cargo.toml by `rake version`."""
+    PYTHON
+  end
 end
 
-desc "Write ruby/lib/passenger/version.rb from the version in Cargo.toml"
+desc "Write the version in Cargo.toml into the files of Ruby and Python"
 task :version do
-  next if File.exist?(Version::FILE) && File.read(Version::FILE) == Version.source
-
-  mkdir_p File.dirname(Version::FILE)
-  File.write(Version::FILE, Version.source)
+  Version.files.each do |path, source|
+    File.write(path, source) unless File.exist?(path) && File.read(path) == source
+  end
 end

@@ -1,0 +1,123 @@
+"""Serves an ASGI application on the data channels of a worker.
+
+    run: lifespan startup ── serving() ─▶ requests ── channels ended, shutdown() ─▶ leaving ─▶ lifespan shutdown
+
+Leaving, a worker finishes the requests that it has; those that take longer than the graceful timeout are cancelled.
+WebSockets are closed at once, with the code 1012 (service restart), as nothing more can be heard from their clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Callable, Protocol, Sequence
+
+from .. import backtrace
+from .._native import AsgiChannel, Disconnected
+from . import event_loop, scopes
+from .lifespan import Lifespan
+from .tasks import Tasks
+from .types import ASGIApplication
+
+GRACEFUL_TIMEOUT = 25.0
+"""Seconds; the agent ends a process that takes 30 seconds to leave."""
+
+LIFESPAN_TIMEOUT = 3.0
+"""What the end of the lifespan may take in any case, in seconds."""
+
+
+class Settings(Protocol):
+    """What the agent has to say."""
+
+    @property
+    def show_errors(self) -> bool: ...
+
+
+class Server:
+    """`channels` are the descriptors of the data channels. `serving` is called when the application has started, just
+    before the first request. `loop` is auto, uvloop or asyncio."""
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        app: ASGIApplication,
+        settings: Settings,
+        serving: Callable[[], None],
+        loop: str = "auto",
+        graceful_timeout: float = GRACEFUL_TIMEOUT,
+    ) -> None:
+        self._descriptors = channels
+        self._app = app
+        self._settings = settings
+        self._serving = serving
+        self._kind = loop
+        self._graceful_timeout = graceful_timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._ended: asyncio.Event | None = None
+        self._channels: list[AsgiChannel] = []
+        self._open = 0
+        self._is_leaving = False
+
+    def run(self) -> None:
+        """Returns when all channels have ended, or `shutdown` was called, and all was answered.
+
+        Raises StartupFailed, and what `serving` raises."""
+        loop = event_loop.new(self._kind)
+        self._loop = loop
+        try:
+            self._main = loop.create_task(self._serve())
+            loop.run_until_complete(self._main)
+        except asyncio.CancelledError:
+            pass  # told to leave before the application had started
+        finally:
+            event_loop.close(loop)
+
+    def shutdown(self) -> None:
+        """Makes `run` return. For any thread and for signal handlers."""
+        self._is_leaving = True
+        if self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._leave)
+            except RuntimeError:
+                pass  # it is closed
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        lifespan = Lifespan(self._app)
+        await lifespan.startup()
+        tasks = Tasks(self._app, self._settings.show_errors, event_loop.task_maker(loop))
+        http, websocket = scopes.http(lifespan.state), scopes.websocket(lifespan.state)
+        self._channels = [
+            AsgiChannel(fd, loop, tasks.start, self._end, http, websocket, scopes.COPIED, event_loop.EAGER)
+            for fd in self._descriptors
+        ]
+        self._open = len(self._channels)
+        self._serving()
+        for channel in self._channels:
+            channel.open()
+        if self._is_leaving:
+            self._leave()
+        await self._ended.wait()
+        deadline = loop.time() + self._graceful_timeout
+        await tasks.finish(self._graceful_timeout)
+        while self._channels:
+            self._channels.pop().close()
+        await lifespan.shutdown(max(deadline - loop.time(), 0) + LIFESPAN_TIMEOUT)
+
+    def _leave(self) -> None:
+        for channel in self._channels:
+            channel.shutdown()
+        if not self._channels and self._main is not None:
+            self._main.cancel()
+
+    def _end(self, error: Exception | None) -> None:
+        """A channel brings nothing more."""
+        if error is not None and not isinstance(error, Disconnected):
+            process = os.getpid()
+            sys.stderr.write(f"[passenger] process {process} gives up a channel: {backtrace.describe(error)}")
+        self._open -= 1
+        if self._open == 0 and self._ended is not None:
+            self._ended.set()

@@ -1,0 +1,69 @@
+"""What has to be done around a fork, so that the copy shares what can be shared and not what cannot."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from typing import Any
+
+from . import backtrace
+
+
+def fork() -> int:
+    """`os.fork()`, which calls what `os.register_at_fork` was given."""
+    flush()  # else both processes would write what is in the buffers
+    with warnings.catch_warnings():
+        # Python 3.12 warns of threads, too, but does not name them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def flush() -> None:
+    """Writes what is in the buffers of the standard streams."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # the application has closed or replaced it
+
+
+def disconnect_databases() -> None:
+    """Two processes on one database connection would read each other's answers. Django connects anew when needed."""
+    database: Any = sys.modules.get("django.db")
+    configuration: Any = sys.modules.get("django.conf")
+    if database is not None and configuration is not None and configuration.settings.configured:
+        database.connections.close_all()
+
+
+def warn_about_threads() -> None:
+    """Names the threads that workers will not have."""
+    frames = sys._current_frames()
+    ours = (threading.main_thread(), threading.current_thread())
+    threads = [
+        f"    {thread.name}, {_place(frames.get(thread.ident or 0))}\n"
+        for thread in threading.enumerate()
+        if thread not in ours
+    ]
+    if threads:
+        sys.stderr.write(
+            "[passenger] workers do not have the threads that the application started while it was loading. Start them "
+            f'in `passenger.on("worker_boot")` instead:\n{backtrace.text("".join(threads))}'
+        )
+
+
+def redirect(output: int) -> None:
+    """Makes this descriptor the standard output and standard error, and closes it."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+
+
+def _place(frame: Any) -> str:
+    """The line of the application that a thread is at."""
+    innermost = frame
+    while frame is not None and frame.f_code.co_filename == threading.__file__:
+        frame = frame.f_back
+    frame = frame or innermost
+    return f"at {frame.f_code.co_filename}:{frame.f_lineno}" if frame else "not in Python"

@@ -1,0 +1,103 @@
+"""A process that serves.
+
+It leaves when the agent has closed all data channels, or the control channel, or on SIGTERM: in any case what has
+arrived is answered first.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+from threading import Thread
+from typing import TYPE_CHECKING, Sequence
+
+from . import backtrace, hooks, memory
+from .app import App
+from .loader import Application
+from .progress import Progress
+from .slots import Slots
+from .title import set_title
+
+if TYPE_CHECKING:
+    from .asgi import Server
+    from .channels import Channels, Control
+
+HARD_STOP = 30.0
+"""From when on nobody waits any more, in seconds."""
+
+
+class Worker:
+    """`slots` are the descriptors of its data channels."""
+
+    def __init__(
+        self, app: App, application: Application, control: Control, slots: Sequence[int], channels: Channels
+    ) -> None:
+        self._app = app
+        self._application = application
+        self._control = control
+        self._slots = slots
+        self._channels = channels
+
+    def run(self, progress: Progress) -> None:
+        """Returns when the process is to exit, as it usually would: what the application registered with atexit is to
+        run. Raises when it cannot serve."""
+        set_title(f"Passenger worker: {self._app.root}")
+        memory.in_worker()
+        progress.begin("running the worker_boot hooks")
+        hooks.run("worker_boot")
+        self._server = self._make_server(progress)
+        self._handle_signals()
+        Thread(target=self._watch_control, name="passenger-control", daemon=True).start()
+        self._server.run()
+        self._limit_leaving()
+        _shut_down()
+
+    def _make_server(self, progress: Progress) -> Server | Slots:
+        if self._application.interface == "asgi":
+            from .asgi import Server
+
+            progress.begin("starting the application (ASGI lifespan)")
+            return Server(self._slots, self._application.function, self._app, lambda: self._ready(multiplexed=True))
+        handlers = [self._channels.handler(slot, self._application.function, self._app) for slot in self._slots]
+        return Slots(handlers, lambda: self._ready(multiplexed=False))
+
+    def _ready(self, multiplexed: bool) -> None:
+        self._control.ready(os.getpid(), multiplexed)
+
+    def _handle_signals(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: self._leave())
+        # What each thread is doing, for whoever wonders; even when none of them can run Python.
+        faulthandler.register(signal.SIGQUIT, file=2, all_threads=True)
+
+    def _watch_control(self) -> None:
+        """The control channel brings no messages to workers: it ends when the agent is gone."""
+        try:
+            while self._control.receive() is not None:
+                pass
+        except OSError:
+            pass
+        self._leave()
+
+    def _leave(self) -> None:
+        self._limit_leaving()
+        self._server.shutdown()
+
+    def _limit_leaving(self) -> None:
+        Thread(target=_stop_hard, name="passenger-stop", daemon=True).start()
+
+
+def _stop_hard() -> None:
+    time.sleep(HARD_STOP)
+    os._exit(1)
+
+
+def _shut_down() -> None:
+    """One hook that breaks must not keep the others from cleaning up."""
+    for hook in hooks.each("worker_shutdown"):
+        try:
+            hook()
+        except BaseException as error:
+            sys.stderr.write(f"[passenger] a worker_shutdown hook failed: {backtrace.describe(error)}")

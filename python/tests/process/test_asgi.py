@@ -1,0 +1,94 @@
+"""How processes that serve ASGI applications live. What they serve is in tests/asgi."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from support import frames
+from support.site import Site
+
+APP = """
+import os
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            print(message["type"], os.getpid())
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown": return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+"""
+
+
+@pytest.fixture(autouse=True)
+def python() -> str:
+    """The one that can load the extension."""
+    return os.path.abspath(sys.executable)
+
+
+def test_each_worker_has_a_lifespan_of_its_own(site: Site) -> None:
+    site.app(APP)
+    child = site.preloader()
+    workers = []
+    for ticket in (1, 2):
+        worker = child.spawn(ticket=ticket)
+        worker.pid = child.wait_for("spawned")["pid"]
+        assert worker.wait_for("ready") == {"message": "ready", "pid": worker.pid, "multiplexed": True}
+        workers.append(worker)
+    for worker in workers:
+        assert worker.body() == str(worker.pid)
+        worker.close()
+        assert worker.output.all() == f"lifespan.startup {worker.pid}\nlifespan.shutdown {worker.pid}\n"
+        assert child.wait_for("exited")["code"] == 0
+
+
+def test_direct_spawning(site: Site) -> None:
+    site.app(APP)
+    child, slot = site.direct(interface="asgi")
+    assert slot.body() == str(child.pid)
+    os.kill(child.pid, signal.SIGTERM)
+
+    assert child.status() == 0
+    assert child.output.all().endswith(f"lifespan.shutdown {child.pid}\n")
+
+
+def test_a_startup_that_fails(site: Site) -> None:
+    site.app("""
+async def application(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database"})""")
+    child = site.preloader()
+    worker = child.spawn()
+    worker.wait_for("progress")
+    worker.wait_for("progress")
+    message = worker.receive()
+
+    assert message and message["message"] == "failed"
+    assert (message["step"], message["reason"]) == (
+        "starting the application (ASGI lifespan)",
+        "StartupFailed: no database",
+    )
+    assert child.wait_for("exited")["code"] == 1
+
+
+def test_leaves_with_the_agent_after_answering(site: Site) -> None:
+    site.app("""
+import asyncio
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan": raise ValueError
+    print("serving")
+    await asyncio.sleep(0.3)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})""")
+    child, slot = site.direct()
+    slot.write(frames.request())
+    child.output.wait_for("serving")
+    child.control.close()
+
+    assert slot.receive().body == b"ok"
+    assert child.status(5) == 0

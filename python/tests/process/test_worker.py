@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from support import frames
+from support.site import Site
+
+OK = "application = reply('ok')"
+SLOW = """
+import time
+def answer(environ):
+    print("serving")
+    time.sleep(0.5)
+    return "ok"
+application = reply(answer)"""
+
+
+def test_direct_spawning(site: Site) -> None:
+    site.app(
+        "application = reply(lambda environ: repr(environ['wsgi.multithread']) + open('/proc/self/cmdline').read())"
+    )
+    _, slot = site.direct()
+
+    assert slot.body().startswith(f"FalsePassenger worker: {site.root}"[:40])
+
+
+def test_several_slots(site: Site) -> None:
+    site.app("""
+import queue
+items = queue.Queue()
+def answer(environ):
+    if environ["PATH_INFO"] == "/wait": return items.get(timeout=10)
+    items.put("x"); return repr(environ["wsgi.multithread"])
+application = reply(answer)""")
+    _, *slots = site.direct(slots=3, multithread=True)
+    for slot in slots[:2]:
+        slot.write(frames.request("/wait"))
+    assert [slots[2].body("/go"), slots[2].body("/go")] == ["True", "True"]
+
+    assert [slot.answer()[-1].body for slot in slots[:2]] == [b"x", b"x"]
+
+
+def test_the_main_thread_serves_the_first_slot(site: Site) -> None:
+    site.app(
+        "import threading\napplication = reply(lambda _: str(threading.current_thread() is threading.main_thread()))"
+    )
+    _, *slots = site.direct(slots=2, multithread=True)
+
+    assert [slot.body() for slot in slots] == ["True", "False"]
+
+
+def test_leaves_when_all_channels_are_closed(site: Site) -> None:
+    site.app(
+        """
+import atexit, passenger
+atexit.register(print, "at exit")
+passenger.on("worker_shutdown", lambda: print("hook"))"""
+        + f"\n{OK}"
+    )
+    child, *slots = site.direct(slots=2)
+    slots[0].close()
+    assert slots[1].body() == "ok"
+    slots[1].close()
+
+    assert child.status() == 0
+    assert child.output.all().endswith("hook\nat exit\n")
+
+
+def test_leaves_with_the_agent_after_answering(site: Site) -> None:
+    site.app(SLOW)
+    child, slot = site.direct()
+    slot.write(frames.request())
+    child.output.wait_for("serving")
+    child.control.close()
+
+    assert slot.receive().body == b"ok"
+    assert child.status(5) == 0
+
+
+def test_does_not_wait_for_ever(site: Site) -> None:
+    site.app("""
+import time
+import passenger.worker
+passenger.worker.HARD_STOP = 0.3
+def answer(environ): print("serving"); time.sleep(60)
+application = reply(answer)""")
+    child, slot = site.direct()
+    slot.write(frames.request())
+    child.output.wait_for("serving")
+    child.control.close()
+
+    assert child.status(5) == 1
+
+
+def test_does_not_wait_for_the_applications_threads_for_ever(site: Site) -> None:
+    site.app(f"""
+import threading, time
+import passenger.worker
+passenger.worker.HARD_STOP = 0.3
+passenger.on("worker_boot", threading.Thread(target=time.sleep, args=[60]).start)
+{OK}""")
+    child, slot = site.direct()
+    slot.close()
+
+    assert child.status(5) == 1
+
+
+def test_sigterm_after_answering(site: Site) -> None:
+    site.app(SLOW)
+    child, slot = site.direct()
+    slot.write(frames.request(stream=1) + frames.request(stream=2))
+    child.output.wait_for("serving")
+    os.kill(child.pid, signal.SIGTERM)
+
+    # Within the half-second in which the first request is served, or at the latest when the process has ended.
+    deadline = time.monotonic() + 5
+    with pytest.raises(BrokenPipeError):
+        while time.monotonic() < deadline:
+            slot.write(frames.request(stream=3))
+            time.sleep(0.02)
+    # The signal may be seen only after what was written meanwhile had arrived.
+    assert [slot.answer(stream)[-1].body for stream in (1, 2)] == [b"ok", b"ok"]
+    assert child.status(20) == 0
+
+
+def test_sigint_is_the_agents_business(site: Site) -> None:
+    site.app(OK)
+    child, slot = site.direct()
+    os.kill(child.pid, signal.SIGINT)
+
+    assert slot.body() == "ok"
+    assert slot.body() == "ok"
+
+
+def test_sigquit_prints_what_each_thread_does(site: Site) -> None:
+    site.app("""
+import time
+def waiting_for_godot(): print("serving"); time.sleep(60)
+application = reply(lambda _: waiting_for_godot())""")
+    child, slot = site.direct()
+    slot.write(frames.request())
+    child.output.wait_for("serving")
+    os.kill(child.pid, signal.SIGQUIT)
+
+    assert "passenger_wsgi.py" in child.output.wait_for("in waiting_for_godot")
+    os.kill(child.pid, signal.SIGKILL)
+
+
+def test_a_slot_that_breaks_does_not_take_the_others_along(site: Site) -> None:
+    site.app(OK)
+    child, *slots = site.direct(slots=2)
+    slots[0].write(b"\xff" * 16)
+
+    with pytest.raises(EOFError):
+        slots[0].receive()
+    assert slots[1].body() == "ok"
+    slots[1].close()
+    assert child.status() == 0
+    output = child.output.all()
+    assert f"process {child.pid} gives up a slot: " in output and "sent something unreadable" in output
+
+
+def test_exit_in_a_request_does_not_end_the_worker(site: Site) -> None:
+    site.app("import sys\napplication = reply(lambda environ: sys.exit() if environ['PATH_INFO'] == '/exit' else 'ok')")
+    _, slot = site.direct()
+
+    assert slot.exchange("/exit")[-1].aux == 500
+    assert slot.body("/") == "ok"
+
+
+def test_output_without_a_line_end_comes_at_the_end(site: Site) -> None:
+    site.app("application = reply(lambda _: print('one line') or print('half a line', end='') or 'ok')")
+    child, slot = site.direct()
+    assert slot.body() == "ok"
+    child.output.wait_for("one line\n")
+    slot.close()
+
+    assert child.output.all().endswith("half a line")
