@@ -99,11 +99,10 @@ impl Buffer {
             return None;
         }
         self.writing = true;
-        if self.in_file == 0 && !self.lent {
-            // The reader has caught up: the file need not hold what was sent.
-            self.file_end = 0;
-        } else if self.file_end > TOTAL {
-            // A reader that is always a little behind: the old file goes with its last piece.
+        let caught_up = self.in_file == 0 && !self.lent;
+        if caught_up || self.file_end > TOTAL {
+            // The old file goes with its last piece. It is not written again: what sendfile has sent is still its pages
+            // until the client has acknowledged them.
             self.file = None;
             self.file_end = 0;
         }
@@ -221,6 +220,23 @@ mod tests {
         assert!(buffer.is_empty());
         buffer.push(piece(3));
         assert!(matches!(buffer.pop(), Some(Chunk::Memory(_))), "a reader that caught up gets memory again");
+    }
+
+    #[test]
+    fn what_may_still_be_on_its_way_to_the_client_is_not_overwritten() {
+        let mut buffer = Buffer::new(std::env::temp_dir().into());
+        let spill = |buffer: &mut Buffer, number: u8| {
+            buffer.push(Bytes::from(vec![0; MEMORY]));
+            buffer.push(Bytes::from(vec![number; MEMORY]));
+            let (file, length) = buffer.take_write().unwrap().run().unwrap();
+            buffer.written(file, length);
+            assert!(matches!(buffer.pop(), Some(Chunk::Memory(_))));
+            buffer.pop().unwrap()
+        };
+        let first = spill(&mut buffer, 1);
+        assert!(buffer.pop().is_none(), "the reader has caught up");
+        let second = spill(&mut buffer, 2);
+        assert_eq!((read(&first)[0], read(&second)[0]), (1, 2));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The option table: the one place that knows which options exist.
 //!
-//! The command line, `--help`, `Passengerfile.json`, the `PASSENGER_*` environment variables and `docs/options.md`
+//! The command line, `--help`, `Passengerfile.json` and `.toml`, the `PASSENGER_*` environment variables and `docs/options.md`
 //! are all made from [`OPTIONS`]. An option is added by adding one entry here and one line where its value is used.
 
 /// What values an option takes.
@@ -8,8 +8,8 @@
 pub enum Kind {
     /// Any text that is not empty.
     Text,
-    /// A file or directory. A relative one starts at the working directory, or at the application when it stands in
-    /// `Passengerfile.json`.
+    /// A file or directory. A relative one starts at the working directory; in a Passengerfile at its directory, or
+    /// in an entry of `apps` at the application.
     Path,
     /// A file or directory inside the application: a relative one always starts at the application.
     AppPath,
@@ -24,6 +24,8 @@ pub enum Kind {
     },
     /// On or off; on the command line `--name` and `--no-name`.
     Flag,
+    /// Words with commas between them; in a file also a list of texts.
+    List,
     /// One of a few words.
     Choice {
         /// The words, as they are shown.
@@ -44,6 +46,17 @@ pub enum DefaultValue {
     Unset,
 }
 
+/// What an option is about, and so where it may be set when an instance serves several applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The instance: not in an entry of `apps`.
+    Instance,
+    /// One application: in its entry of `apps`; beside `apps` it holds for all that do not say otherwise.
+    App,
+    /// One application among several: only in its entry of `apps`.
+    Entry,
+}
+
 /// Under which heading an option is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
@@ -51,6 +64,10 @@ pub enum Section {
     Listening,
     /// What is run, and how.
     Application,
+    /// What only Ruby applications need.
+    Ruby,
+    /// What only Python applications need.
+    Python,
     /// How many workers there are and how long requests wait for them.
     Pool,
     /// How the server itself runs: background, files, log.
@@ -59,13 +76,15 @@ pub enum Section {
 
 impl Section {
     /// All sections, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Listening, Self::Application, Self::Pool, Self::Server];
+    pub const ALL: [Self; 6] = [Self::Listening, Self::Application, Self::Ruby, Self::Python, Self::Pool, Self::Server];
 
     /// The heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Listening => "Listening",
             Self::Application => "Application",
+            Self::Ruby => "Ruby applications",
+            Self::Python => "Python applications",
             Self::Pool => "Pool",
             Self::Server => "Server",
         }
@@ -75,8 +94,10 @@ impl Section {
 /// One option.
 #[derive(Debug)]
 pub struct OptionSpec {
-    /// Name in snake case; it is the key in `Passengerfile.json`.
+    /// Name in snake case; it is the key in a Passengerfile.
     pub name: &'static str,
+    /// What it is about.
+    pub scope: Scope,
     /// One-letter flag on the command line.
     pub short: Option<char>,
     /// Other names, valid wherever `name` is.
@@ -110,8 +131,8 @@ pub fn find(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name || option.aliases.contains(&name))
 }
 
-/// Log levels that the original numbered from 0 to 7; 6 and 7 were shades of debug.
-const LOG_LEVEL_NUMBERS: &[(&str, &str)] = &[
+/// Log levels that the original numbered from 0 to 7; 6 and 7 were shades of debug. Python servers write them out.
+const LOG_LEVEL_SYNONYMS: &[(&str, &str)] = &[
     ("0", "crit"),
     ("1", "error"),
     ("2", "warn"),
@@ -120,14 +141,18 @@ const LOG_LEVEL_NUMBERS: &[(&str, &str)] = &[
     ("5", "debug"),
     ("6", "debug"),
     ("7", "debug"),
+    ("critical", "crit"),
+    ("warning", "warn"),
 ];
 
 /// Every option, in the order in which it is shown within its section.
 pub static OPTIONS: &[OptionSpec] = &[
     OptionSpec {
         name: "address",
+        scope: Scope::Instance,
         short: Some('a'),
-        aliases: &[],
+        // Uvicorn's and Puma's name for it.
+        aliases: &["host"],
         kind: Kind::Text,
         default: DefaultValue::Computed("0.0.0.0 in production, else 127.0.0.1"),
         value_name: "HOST",
@@ -136,6 +161,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "port",
+        scope: Scope::Instance,
         short: Some('p'),
         aliases: &[],
         kind: Kind::Integer { min: 0, max: 65535 },
@@ -146,8 +172,10 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "socket",
+        scope: Scope::Instance,
         short: Some('S'),
-        aliases: &[],
+        // Uvicorn's name for it.
+        aliases: &["uds"],
         kind: Kind::Path,
         default: DefaultValue::Unset,
         value_name: "FILE",
@@ -156,6 +184,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "environment",
+        scope: Scope::App,
         short: Some('e'),
         aliases: &[],
         kind: Kind::Text,
@@ -165,47 +194,76 @@ pub static OPTIONS: &[OptionSpec] = &[
         section: Section::Application,
     },
     OptionSpec {
-        name: "app_type",
+        name: "root",
+        scope: Scope::Entry,
+        short: None,
+        // The original's name for it.
+        aliases: &["app_root"],
+        kind: Kind::Path,
+        default: DefaultValue::Computed("the directory of the Passengerfile"),
+        value_name: "DIR",
+        help: "The application's directory",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "name",
+        scope: Scope::App,
         short: None,
         aliases: &[],
-        kind: Kind::Choice { values: &["rack"], synonyms: &[] },
-        default: DefaultValue::Computed("detected"),
+        kind: Kind::Text,
+        default: DefaultValue::Computed("the name of its directory"),
+        value_name: "NAME",
+        help: "What the application is called in status and log",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "server_names",
+        scope: Scope::App,
+        short: None,
+        aliases: &["server_name"],
+        kind: Kind::List,
+        default: DefaultValue::Computed("every host that no other application names"),
+        value_name: "HOSTS",
+        help: "The hosts that the application answers for; *.example.com is all hosts below example.com",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "base_uri",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Text,
+        default: DefaultValue::Fixed("/"),
+        value_name: "PATH",
+        help: "The path below which the application is; it becomes SCRIPT_NAME",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "app_type",
+        scope: Scope::App,
+        short: None,
+        // Uvicorn's and Granian's name for it.
+        aliases: &["interface"],
+        kind: Kind::Choice { values: &["auto", "rack", "wsgi", "asgi"], synonyms: &[("asgi3", "asgi")] },
+        default: DefaultValue::Fixed("auto"),
         value_name: "TYPE",
-        help: "The kind of application",
+        help: "The kind of application; auto finds out",
         section: Section::Application,
     },
     OptionSpec {
         name: "startup_file",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::AppPath,
-        default: DefaultValue::Computed("config.ru"),
+        default: DefaultValue::Computed("config.ru, passenger_wsgi.py or passenger_asgi.py"),
         value_name: "FILE",
         help: "The file that starts the application, relative to it",
         section: Section::Application,
     },
     OptionSpec {
-        name: "rackup",
-        short: Some('R'),
-        aliases: &[],
-        kind: Kind::AppPath,
-        default: DefaultValue::Unset,
-        value_name: "FILE",
-        help: "Short for --app-type rack --startup-file FILE",
-        section: Section::Application,
-    },
-    OptionSpec {
-        name: "ruby",
-        short: None,
-        aliases: &[],
-        kind: Kind::Program,
-        default: DefaultValue::Computed("passenger's own, else ruby in PATH"),
-        value_name: "PROGRAM",
-        help: "The Ruby that runs the application",
-        section: Section::Application,
-    },
-    OptionSpec {
         name: "spawn_method",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::Choice { values: &["smart", "direct"], synonyms: &[] },
@@ -216,6 +274,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "start_timeout",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::Integer { min: 1, max: 86_400 },
@@ -226,6 +285,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "threads",
+        scope: Scope::App,
         short: None,
         // The original's name for it.
         aliases: &["thread_count"],
@@ -238,6 +298,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "static_files_dir",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::AppPath,
@@ -247,17 +308,99 @@ pub static OPTIONS: &[OptionSpec] = &[
         section: Section::Application,
     },
     OptionSpec {
+        name: "rackup",
+        scope: Scope::App,
+        short: Some('R'),
+        aliases: &[],
+        kind: Kind::AppPath,
+        default: DefaultValue::Unset,
+        value_name: "FILE",
+        help: "Short for --app-type rack --startup-file FILE",
+        section: Section::Ruby,
+    },
+    OptionSpec {
+        name: "ruby",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Program,
+        default: DefaultValue::Computed("the one that runs passenger, else ruby in PATH"),
+        value_name: "PROGRAM",
+        help: "The Ruby that runs the application",
+        section: Section::Ruby,
+    },
+    OptionSpec {
+        name: "app",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Text,
+        default: DefaultValue::Unset,
+        value_name: "MODULE:APP",
+        help: "Import this application instead of running a startup file; MODULE:APP() is made by a factory",
+        section: Section::Python,
+    },
+    OptionSpec {
+        name: "factory",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Flag,
+        default: DefaultValue::Fixed("false"),
+        value_name: "",
+        help: "APP is a function without arguments that returns the application",
+        section: Section::Python,
+    },
+    OptionSpec {
+        name: "app_dir",
+        scope: Scope::App,
+        short: None,
+        // Gunicorn's name for it.
+        aliases: &["pythonpath"],
+        kind: Kind::AppPath,
+        default: DefaultValue::Computed("the application's directory"),
+        value_name: "DIR",
+        help: "Where modules are looked for first, relative to the application",
+        section: Section::Python,
+    },
+    OptionSpec {
+        name: "python",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Program,
+        default: DefaultValue::Computed(
+            "the application's .venv or venv, VIRTUAL_ENV, the one that runs passenger, python3 in PATH",
+        ),
+        value_name: "PROGRAM",
+        help: "The Python that runs the application, or the directory of its virtual environment",
+        section: Section::Python,
+    },
+    OptionSpec {
         name: "max_pool_size",
+        scope: Scope::Instance,
         short: None,
         aliases: &[],
         kind: Kind::Integer { min: 1, max: 10_000 },
         default: DefaultValue::Fixed("6"),
         value_name: "NUMBER",
-        help: "How many workers there may be at most",
+        help: "How many workers there may be at most, of all applications together",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "max_instances",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 10_000 },
+        default: DefaultValue::Fixed("0"),
+        value_name: "NUMBER",
+        help: "How many workers the application may have at most; 0 means no other limit than max_pool_size",
         section: Section::Pool,
     },
     OptionSpec {
         name: "min_instances",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::Integer { min: 0, max: 10_000 },
@@ -267,7 +410,19 @@ pub static OPTIONS: &[OptionSpec] = &[
         section: Section::Pool,
     },
     OptionSpec {
+        name: "workers",
+        scope: Scope::App,
+        short: Some('w'),
+        aliases: &[],
+        kind: Kind::Integer { min: 1, max: 10_000 },
+        default: DefaultValue::Unset,
+        value_name: "NUMBER",
+        help: "Always this many workers: short for --max-pool-size NUMBER --min-instances NUMBER; of one application among several, for max_instances and min_instances",
+        section: Section::Pool,
+    },
+    OptionSpec {
         name: "max_requests",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::Integer { min: 0, max: 1_000_000_000 },
@@ -277,7 +432,19 @@ pub static OPTIONS: &[OptionSpec] = &[
         section: Section::Pool,
     },
     OptionSpec {
+        name: "force_max_concurrent_requests_per_process",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 1_000_000 },
+        default: DefaultValue::Fixed("1000"),
+        value_name: "NUMBER",
+        help: "How many requests an ASGI worker serves at the same time, without WebSockets; 0 means no limit",
+        section: Section::Pool,
+    },
+    OptionSpec {
         name: "max_request_queue_size",
+        scope: Scope::App,
         short: None,
         aliases: &[],
         kind: Kind::Integer { min: 0, max: 1_000_000 },
@@ -288,6 +455,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "daemonize",
+        scope: Scope::Instance,
         short: Some('d'),
         aliases: &[],
         kind: Kind::Flag,
@@ -298,6 +466,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "pid_file",
+        scope: Scope::Instance,
         short: None,
         aliases: &[],
         kind: Kind::Path,
@@ -308,6 +477,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "log_file",
+        scope: Scope::Instance,
         short: None,
         aliases: &[],
         kind: Kind::Path,
@@ -318,11 +488,12 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "log_level",
+        scope: Scope::Instance,
         short: None,
         aliases: &[],
         kind: Kind::Choice {
             values: &["crit", "error", "warn", "notice", "info", "debug"],
-            synonyms: LOG_LEVEL_NUMBERS,
+            synonyms: LOG_LEVEL_SYNONYMS,
         },
         default: DefaultValue::Fixed("notice"),
         value_name: "LEVEL",
@@ -331,6 +502,7 @@ pub static OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "instance_registry_dir",
+        scope: Scope::Instance,
         short: None,
         aliases: &[],
         kind: Kind::Path,

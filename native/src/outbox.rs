@@ -62,7 +62,10 @@ impl<D: AsFd> Outbox<D> {
         while self.sent < self.bytes.len() || taken < tail.len() {
             match self.send_once(socket, &tail[taken..], flags) {
                 Ok(from_tail) => taken += from_tail,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed { taken, all: false }),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.forget_sent();
+                    return Ok(Flushed { taken, all: false });
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -74,6 +77,17 @@ impl<D: AsFd> Outbox<D> {
             self.bytes = Vec::new();
         }
         Ok(Flushed { taken, all: true })
+    }
+
+    /// Drops what was sent, when that is most of what is there: a channel that is never empty must not gather it for ever.
+    fn forget_sent(&mut self) {
+        if self.sent > KEPT_CAPACITY && self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            for (at, _) in &mut self.attachments {
+                *at -= self.sent;
+            }
+            self.sent = 0;
+        }
     }
 
     /// One `sendmsg`. It ends where a descriptor's frame begins, as the descriptor belongs to its first byte.
@@ -96,5 +110,42 @@ impl<D: AsFd> Outbox<D> {
 impl<D: AsFd> Default for Outbox<D> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_channel_that_is_never_empty_does_not_gather_what_was_sent() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut outbox: Outbox<OwnedFd> = Outbox::new();
+        let (mut sent, mut received) = (0_u32, 0_u32);
+        let mut buffer = vec![0; 64 * 1024];
+        for round in 0..200 {
+            while outbox.pending() < 512 * 1024 {
+                outbox.bytes().extend_from_slice(&sent.to_le_bytes());
+                sent += 1;
+            }
+            if round == 100 {
+                outbox.attach(File::open("/dev/null").unwrap().into());
+            }
+            assert!(!outbox.flush(ours.as_fd(), &[], false).unwrap().all);
+            let offsets = outbox.attachments.iter().map(|(at, _)| *at);
+            assert!(offsets.chain([outbox.sent]).all(|at| at <= outbox.bytes.len()));
+            theirs.read_exact(&mut buffer).unwrap();
+            for number in buffer.as_chunks::<4>().0 {
+                assert_eq!(u32::from_le_bytes(*number), received);
+                received += 1;
+            }
+        }
+        assert!(outbox.bytes.len() < 4 * KEPT_CAPACITY, "{} bytes", outbox.bytes.len());
+        assert!(outbox.attachments.is_empty(), "the descriptor has left with its byte");
     }
 }

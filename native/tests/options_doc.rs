@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a failed expectation is the point")]
 
-use passenger_native::options::{DefaultValue, Kind, OPTIONS, OptionSpec, Section};
+use passenger_native::options::{DefaultValue, Kind, OPTIONS, OptionSpec, Scope, Section};
 use std::fmt::Write;
 
 const INTRODUCTION: &str = "\
@@ -14,29 +14,73 @@ const INTRODUCTION: &str = "\
 
 Every option can be set in three places. What comes later in this list wins:
 
-1. `Passengerfile.json` in the application's directory: `{ \"max_pool_size\": 4 }`
+1. the Passengerfile in the application's directory: `Passengerfile.json` with `{ \"max_pool_size\": 4 }`, or `Passengerfile.toml` with
+   `max_pool_size = 4`
 2. the environment: `PASSENGER_MAX_POOL_SIZE=4` (a variable that is set but empty counts as not set)
 3. the command line: `passenger start --max-pool-size 4`
 
-A relative path starts at the working directory, and at the application's directory when it stands in `Passengerfile.json`.
-`startup_file`, `rackup` and `static_files_dir` always start at the application's directory. `~/` stands for the home directory.
+A relative path starts at the working directory, and at the Passengerfile's directory when it stands in one.
+`startup_file`, `rackup`, `app_dir` and `static_files_dir` always start at the application's directory. `~/` stands for the home directory.
 
 By default the pid file and the log file lie in the application's directory, the pid file in `tmp/pids` if there is a `tmp`, the log file
 in `log` if there is one. With a Unix socket they are called `passenger.pid` and `passenger.log`.
 
-A flag is `true` or `false` in `Passengerfile.json`; `1`, `true`, `yes`, `on` or `0`, `false`, `no`, `off` in the environment;
-`--name` or `--no-name` on the command line.
+A flag is `true` or `false` in a Passengerfile; `1`, `true`, `yes`, `on` or `0`, `false`, `no`, `off` in the environment;
+`--name` or `--no-name` on the command line. Several words are a list in a Passengerfile, and have commas between them elsewhere.
 
-`address` and `port` do not matter when `socket` is set, unless one of them is set in a later place than `socket`.
+`address` and `port` do not matter when `socket` is set, unless one of them is set in a later place than `socket`. Likewise the application is
+what the latest of `app`, `startup_file` and `rackup` says, and `workers` gives way to a `max_pool_size`, `max_instances` or `min_instances` of
+the same place.
+
+## Several applications in one instance
+
+A Passengerfile with `apps`, a list of applications, serves them all:
+
+```json
+{
+  \"port\": 80,
+  \"max_pool_size\": 12,
+  \"environment\": \"production\",
+  \"apps\": [
+    { \"root\": \"shop\", \"server_names\": [\"shop.example.com\"] },
+    { \"root\": \"api\", \"server_names\": [\"shop.example.com\"], \"base_uri\": \"/api\", \"python\": \".venv\" },
+    { \"root\": \"blog\", \"ruby\": \"/opt/ruby-3.4/bin/ruby\", \"max_instances\": 2 }
+  ]
+}
+```
+
+In TOML each application is an `[[apps]]` table.
+
+A request goes to the host that it names: to the applications with exactly this name in `server_names`, else to those with the longest
+`*.` name that it fits, else to those without any. Among these the longest `base_uri` that its path begins with counts, in whole segments
+and written exactly so: `/api` is for `/api` and `/api/x`, but not for `/apis` or `/%61pi`. A path that no application of the host has is
+answered with 404, a host that nobody has with 421.
+
+`root` starts at the Passengerfile's directory, all other relative paths in an entry start at its `root`. A Passengerfile in a `root` is not
+read: one file says all. These may stand in an entry: APP_OPTIONS. All but `root` may also stand beside `apps`, for all entries that do not say
+otherwise. On the command line and in the environment, when there are several applications, only `environment` can be set of these. All other
+options are about the instance as a whole and stand beside `apps` only.
+
+The pool is shared: when it is full and an application without any worker has requests that wait, the worker of another one that has been
+idle longest ends to make room; if none is idle for long, the application with the most workers gives one up.
+
+`passenger config --check` says whether everything that is needed is there.
 ";
 
+fn introduction() -> String {
+    let names: Vec<String> = OPTIONS
+        .iter()
+        .filter(|option| option.scope != Scope::Instance)
+        .map(|option| format!("`{}`", option.name))
+        .collect();
+    INTRODUCTION.replace("APP_OPTIONS", &names.join(", "))
+}
+
 fn document() -> String {
-    let mut text = String::from(INTRODUCTION);
+    let mut text = introduction();
     for section in Section::ALL {
         let _ = write!(text, "\n## {}\n\n", section.title());
-        text.push_str(
-            "| Command line | Environment | Passengerfile.json | Default | Meaning |\n|---|---|---|---|---|\n",
-        );
+        text.push_str("| Command line | Environment | Passengerfile | Default | Meaning |\n|---|---|---|---|---|\n");
         for option in OPTIONS.iter().filter(|option| option.section == section) {
             let (flags, environment, key) = spellings(option);
             let meaning = format!("{}{}", option.help, values(option));
@@ -52,6 +96,11 @@ fn document() -> String {
 }
 
 fn spellings(option: &OptionSpec) -> (String, String, String) {
+    let keys: Vec<String> =
+        std::iter::once(&option.name).chain(option.aliases).map(|name| format!("`{name}`")).collect();
+    if option.scope == Scope::Entry {
+        return (String::new(), String::new(), keys.join(", "));
+    }
     let mut flags: Vec<String> = option.short.map(|short| format!("`-{short}`")).into_iter().collect();
     for name in std::iter::once(&option.name).chain(option.aliases) {
         flags.push(format!("`{}`", format!("--{} {}", name.replace('_', "-"), option.value_name).trim_end()));
@@ -60,8 +109,6 @@ fn spellings(option: &OptionSpec) -> (String, String, String) {
         flags.push(format!("`--no-{}`", option.long()));
     }
     let environment: Vec<String> = option.environment_variables().map(|name| format!("`{name}`")).collect();
-    let keys: Vec<String> =
-        std::iter::once(&option.name).chain(option.aliases).map(|name| format!("`{name}`")).collect();
     (flags.join(", "), environment.join(", "), keys.join(", "))
 }
 
@@ -79,7 +126,7 @@ fn values(option: &OptionSpec) -> String {
                 .collect();
             format!(" ({})", words.join("; "))
         }
-        Kind::Text | Kind::Path | Kind::AppPath | Kind::Program | Kind::Flag => String::new(),
+        Kind::Text | Kind::List | Kind::Path | Kind::AppPath | Kind::Program | Kind::Flag => String::new(),
     }
 }
 

@@ -4,52 +4,42 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The kind of an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AppKind {
-    /// A Ruby application with a rackup file.
-    Rack,
+use super::entry::Entry;
+use super::kind::{AppKind, startup_files};
+
+/// What was said about the application; what was not is found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where it begins.
+    pub start: Option<Start>,
+    /// Its kind.
+    pub kind: Option<AppKind>,
+    /// Python: the directory in which modules are looked for first, absolute; `None` is the application's.
+    pub app_dir: Option<PathBuf>,
 }
 
-impl AppKind {
-    const ALL: [Self; 1] = [Self::Rack];
-
-    /// The kind that options call `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// What options and status call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rack => "rack",
-        }
-    }
-
-    /// The file by which it is recognised, relative to the application's directory.
-    fn startup_file(self) -> &'static str {
-        match self {
-            Self::Rack => "config.ru",
-        }
-    }
+/// Where an application begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With this file, absolute.
+    File(PathBuf),
+    /// With an import.
+    Entry(Entry),
 }
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct App {
+    /// What people call it; no other application of the instance has this name.
+    pub name: String,
     /// The application's directory, absolute.
     pub root: PathBuf,
     /// Its kind.
     pub kind: AppKind,
-    /// The file that starts it, absolute.
-    pub startup_file: PathBuf,
-}
-
-impl App {
-    /// What people call it: the name of its directory.
-    pub fn name(&self) -> String {
-        self.root.file_name().unwrap_or(self.root.as_os_str()).display().to_string()
-    }
+    /// Where it begins.
+    pub start: Start,
+    /// Python: the directory in which modules are looked for first, absolute; `None` is `root`.
+    pub app_dir: Option<PathBuf>,
 }
 
 /// Why there is nothing to run, with the remedy, in one line.
@@ -84,89 +74,142 @@ pub fn check_root(root: &Path) -> Result<(), DetectError> {
     Err(DetectError(reason))
 }
 
-/// Finds the application in `root`, an absolute path that passed [`check_root`]. What was named, by an absolute
-/// path or by kind, is not searched for.
+/// Finds the application called `name` in `root`, an absolute path that passed [`check_root`].
 ///
 /// # Errors
 /// When the file that starts the application is not there.
-pub fn detect(root: &Path, startup_file: Option<&Path>, kind: Option<AppKind>) -> Result<App, DetectError> {
-    if let Some(file) = startup_file {
-        if !file.is_file() {
-            return Err(DetectError(format!(
-                "the startup file {} {}; correct --startup-file or --rackup",
-                file.display(),
-                if file.exists() { "is not a file" } else { "does not exist" },
-            )));
-        }
-        let kind = kind.unwrap_or(AppKind::Rack);
-        return Ok(App { root: root.to_owned(), kind, startup_file: file.to_owned() });
+pub fn detect(name: &str, root: &Path, wanted: &Wanted) -> Result<App, DetectError> {
+    let start = match &wanted.start {
+        Some(Start::File(file)) => Start::File(check_file(file)?),
+        Some(entry) => entry.clone(),
+        None => Start::File(find_file(root, wanted.kind)?),
+    };
+    let told = || match &start {
+        Start::File(file) => AppKind::of_startup_file(file),
+        Start::Entry(_) => AppKind::Python,
+    };
+    let kind = wanted.kind.unwrap_or_else(told);
+    Ok(App { name: name.to_owned(), root: root.to_owned(), kind, start, app_dir: wanted.app_dir.clone() })
+}
+
+fn check_file(file: &Path) -> Result<PathBuf, DetectError> {
+    if file.is_file() {
+        return Ok(file.to_owned());
     }
-    let kinds = kind.map_or(AppKind::ALL.to_vec(), |kind| vec![kind]);
-    let found = kinds.iter().map(|kind| (*kind, root.join(kind.startup_file()))).find(|(_, file)| file.is_file());
-    match found {
-        Some((kind, startup_file)) => Ok(App { root: root.to_owned(), kind, startup_file }),
-        None => {
-            let names: Vec<&str> = kinds.iter().map(|kind| kind.startup_file()).collect();
-            Err(DetectError(format!(
-                "no application found in {} (looked for {}); `cd` into the application or name it: passenger start DIR",
-                root.display(),
-                names.join(", "),
-            )))
-        }
-    }
+    Err(DetectError(format!(
+        "the startup file {} {}; correct --startup-file or --rackup",
+        file.display(),
+        if file.exists() { "is not a file" } else { "does not exist" },
+    )))
+}
+
+fn find_file(root: &Path, kind: Option<AppKind>) -> Result<PathBuf, DetectError> {
+    let names = startup_files(kind);
+    names.iter().map(|name| root.join(name)).find(|file| file.is_file()).ok_or_else(|| {
+        let python = if kind == Some(AppKind::Rack) { "" } else { ", or for Python: passenger start MODULE:APP" };
+        DetectError(format!(
+            "no application found in {} (looked for {}); `cd` into the application or name it: passenger start DIR{python}",
+            root.display(),
+            names.join(", "),
+        ))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::{fixture, rstest};
+    use rstest::rstest;
     use tempfile::TempDir;
 
-    #[fixture]
-    fn app() -> TempDir {
+    fn app(files: &[&str]) -> TempDir {
         let app = tempfile::tempdir().unwrap();
-        std::fs::write(app.path().join("config.ru"), "").unwrap();
-        std::fs::write(app.path().join("other.ru"), "").unwrap();
+        for file in files {
+            std::fs::write(app.path().join(file), "").unwrap();
+        }
         app
     }
 
+    const ALL: &[&str] = &["config.ru", "passenger_wsgi.py", "passenger_asgi.py"];
+
     #[rstest]
-    fn a_rackup_file_makes_a_rack_application(app: TempDir) {
-        let found = detect(app.path(), None, None).unwrap();
-        assert_eq!(found.startup_file, app.path().join("config.ru"));
-        assert_eq!(found.kind, AppKind::Rack);
-        assert_eq!(found.name(), app.path().file_name().unwrap().to_str().unwrap());
+    #[case(ALL, None, "config.ru", AppKind::Rack)]
+    #[case(&ALL[1..], None, "passenger_wsgi.py", AppKind::Wsgi)]
+    #[case(&ALL[2..], None, "passenger_asgi.py", AppKind::Asgi)]
+    #[case(ALL, Some(AppKind::Rack), "config.ru", AppKind::Rack)]
+    #[case(ALL, Some(AppKind::Wsgi), "passenger_wsgi.py", AppKind::Wsgi)]
+    #[case(ALL, Some(AppKind::Asgi), "passenger_asgi.py", AppKind::Asgi)]
+    #[case(&ALL[..2], Some(AppKind::Asgi), "passenger_wsgi.py", AppKind::Asgi)]
+    fn a_startup_file_makes_an_application(
+        #[case] files: &[&str],
+        #[case] kind: Option<AppKind>,
+        #[case] file: &str,
+        #[case] expected: AppKind,
+    ) {
+        let app = app(files);
+        let found = detect("shop", app.path(), &Wanted { kind, ..Wanted::default() }).unwrap();
+        assert_eq!((found.start, found.kind), (Start::File(app.path().join(file)), expected));
     }
 
     #[rstest]
-    fn a_named_file_is_taken_as_it_is(app: TempDir) {
-        let file = app.path().join("other.ru");
-        assert_eq!(detect(app.path(), Some(&file), None).unwrap().startup_file, file);
+    #[case("other.ru", None, AppKind::Rack)]
+    #[case("main.py", None, AppKind::Python)]
+    #[case("main.py", Some(AppKind::Asgi), AppKind::Asgi)]
+    fn a_named_file_is_taken_as_it_is(#[case] name: &str, #[case] kind: Option<AppKind>, #[case] expected: AppKind) {
+        let app = app(&["config.ru", name]);
+        let start = Start::File(app.path().join(name));
+        let found = detect("shop", app.path(), &Wanted { start: Some(start.clone()), kind, app_dir: None }).unwrap();
+        assert_eq!((found.start, found.kind), (start, expected));
+    }
+
+    #[rstest]
+    #[case(None, AppKind::Python)]
+    #[case(Some(AppKind::Wsgi), AppKind::Wsgi)]
+    fn a_named_entry_needs_no_file(#[case] kind: Option<AppKind>, #[case] expected: AppKind) {
+        let app = app(&["config.ru"]);
+        let start = Start::Entry(Entry::parse("shop:app").unwrap());
+        let wanted = Wanted { start: Some(start.clone()), kind, app_dir: Some(app.path().join("src")) };
+        let name = "shop".to_owned();
+        let expected =
+            App { name, root: app.path().to_owned(), kind: expected, start, app_dir: wanted.app_dir.clone() };
+        assert_eq!(detect("shop", app.path(), &wanted), Ok(expected));
     }
 
     #[rstest]
     #[case("missing.ru", "does not exist")]
     #[case(".", "is not a file")]
-    fn a_named_file_must_be_one(app: TempDir, #[case] name: &str, #[case] reason: &str) {
-        let complaint = detect(app.path(), Some(&app.path().join(name)), None).unwrap_err().to_string();
+    fn a_named_file_must_be_one(#[case] name: &str, #[case] reason: &str) {
+        let app = app(&[]);
+        let wanted = Wanted { start: Some(Start::File(app.path().join(name))), ..Wanted::default() };
+        let complaint = detect("shop", app.path(), &wanted).unwrap_err().to_string();
         assert!(complaint.contains(reason), "{complaint}");
     }
 
     #[rstest]
-    #[case(None)]
-    #[case(Some(AppKind::Rack))]
-    fn without_an_application_says_what_was_looked_for(#[case] kind: Option<AppKind>) {
-        let complaint = detect(Path::new("/proc/self"), None, kind).unwrap_err().to_string();
-        assert!(
-            complaint.starts_with("no application found in /proc/self (looked for config.ru); `cd` into"),
-            "{complaint}"
+    #[case(None, "config.ru, passenger_wsgi.py, passenger_asgi.py", "DIR, or for Python: passenger start MODULE:APP")]
+    #[case(
+        Some(AppKind::Asgi),
+        "passenger_asgi.py, passenger_wsgi.py",
+        "DIR, or for Python: passenger start MODULE:APP"
+    )]
+    #[case(Some(AppKind::Rack), "config.ru", "DIR")]
+    fn without_an_application_says_what_was_looked_for(
+        #[case] kind: Option<AppKind>,
+        #[case] files: &str,
+        #[case] remedy: &str,
+    ) {
+        let complaint =
+            detect("shop", Path::new("/proc/self"), &Wanted { kind, ..Wanted::default() }).unwrap_err().to_string();
+        let expected = format!(
+            "no application found in /proc/self (looked for {files}); `cd` into the application or name it: passenger start {remedy}"
         );
+        assert_eq!(complaint, expected);
     }
 
     #[rstest]
     #[case("missing", "there is no such directory")]
     #[case("config.ru", "is not a directory")]
-    fn the_root_must_be_a_directory(app: TempDir, #[case] name: &str, #[case] reason: &str) {
+    fn the_root_must_be_a_directory(#[case] name: &str, #[case] reason: &str) {
+        let app = app(&["config.ru"]);
         assert_eq!(check_root(app.path()), Ok(()));
         let complaint = check_root(&app.path().join(name)).unwrap_err().to_string();
         assert!(complaint.contains(reason), "{complaint}");

@@ -1,4 +1,6 @@
 //! What is run, and with what.
 
 pub mod detect;
+pub mod entry;
+pub mod kind;
 pub mod runtime;

@@ -1,10 +1,10 @@
 //! The commands and their flags, made from the option table.
 
-use super::{help, start, status, stop, version};
+use super::{config, help, start, status, stop, version};
 use crate::config::CommandLine;
 use clap::builder::OsStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use passenger_native::options::{DefaultValue, Kind, OPTIONS, OptionSpec};
+use passenger_native::options::{DefaultValue, Kind, OPTIONS, OptionSpec, Scope};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,14 @@ pub(super) fn command() -> Command {
         // Lines are as long as they are; terminals wrap them.
         .term_width(0)
         .disable_help_subcommand(true)
-        .subcommands([start::command(), stop::command(), status::command(), version::command(), help::command()])
+        .subcommands([
+            start::command(),
+            stop::command(),
+            status::command(),
+            config::command(),
+            version::command(),
+            help::command(),
+        ])
 }
 
 /// The application's directory as an argument.
@@ -42,9 +49,14 @@ pub(super) fn dir_or_current(matches: &ArgMatches) -> PathBuf {
     dir(matches).unwrap_or(Path::new(".")).to_owned()
 }
 
+/// The options that can be typed.
+fn options() -> impl Iterator<Item = &'static OptionSpec> {
+    OPTIONS.iter().filter(|option| option.scope != Scope::Entry)
+}
+
 /// The flags of every option.
 pub(super) fn flags() -> impl Iterator<Item = Arg> {
-    OPTIONS.iter().flat_map(|option| {
+    options().flat_map(|option| {
         let flag = Arg::new(option.name).short(option.short).long(option.long()).help_heading(option.section.title());
         if option.kind == Kind::Flag {
             let flag = flag.action(ArgAction::SetTrue).overrides_with(negated(option)).help(option.help);
@@ -52,7 +64,7 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
             return vec![flag, negation.hide(true)];
         }
         let flag = flag
-            .aliases(option.aliases.iter().map(|alias| alias.replace('_', "-")))
+            .visible_aliases(option.aliases.iter().map(|alias| alias.replace('_', "-")))
             .value_name(option.value_name)
             .value_parser(OsStringValueParser::new())
             // So that "must be between" answers to -1, rather than "no such option".
@@ -72,7 +84,7 @@ pub(super) fn typed(matches: &ArgMatches) -> CommandLine {
         let off = is_set(&negated(option)).then(|| OsString::from("false"));
         off.or_else(|| is_set(option.name).then(|| OsString::from("true")))
     };
-    OPTIONS.iter().filter_map(|option| Some((option, value(option)?))).collect()
+    options().filter_map(|option| Some((option, value(option)?))).collect()
 }
 
 fn negated(option: &OptionSpec) -> String {

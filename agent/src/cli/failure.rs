@@ -1,7 +1,7 @@
 //! Why a command did not do what it was asked for.
 
 use crate::app::detect::DetectError;
-use crate::config::ConfigError;
+use crate::config::ConfigErrors;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -24,10 +24,15 @@ impl Failure {
         Self { message: format!("{message} (see: {help})"), is_usage_error: true }
     }
 
-    /// A setting that `command` cannot use.
-    pub(super) fn config(error: &ConfigError, command: &str) -> Self {
-        let message = error.to_string();
-        if error.is_usage_error() { Self::usage(&message, Some(command)) } else { Self::failed(message) }
+    /// Several reasons; each is told as one alone would be.
+    pub(super) fn several(reasons: &[String]) -> Self {
+        Self::failed(reasons.join("\npassenger: "))
+    }
+
+    /// Settings that `command` cannot use.
+    pub(super) fn config(errors: &ConfigErrors, command: &str) -> Self {
+        let message = errors.to_string().replace('\n', "\npassenger: ");
+        if errors.is_usage_error() { Self::usage(&message, Some(command)) } else { Self::failed(message) }
     }
 
     pub(super) fn exit_code(&self) -> ExitCode {

@@ -1,6 +1,7 @@
 //! The command line: one command a file.
 
 mod command_line;
+mod config;
 mod failure;
 mod help;
 mod select;
@@ -8,6 +9,7 @@ mod start;
 mod status;
 mod status_table;
 mod stop;
+mod target;
 mod usage;
 mod version;
 
@@ -41,6 +43,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure
         Some((start::NAME, matches)) => start::run(matches),
         Some((stop::NAME, matches)) => stop::run(matches),
         Some((status::NAME, matches)) => status::run(matches),
+        Some((config::NAME, matches)) => config::run(matches),
         Some((help::NAME, matches)) => help::run(matches),
         Some((version::NAME, _)) => version::run(),
         _ if matches.get_flag(version::NAME) => version::run(),

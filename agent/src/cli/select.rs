@@ -26,7 +26,7 @@ pub(super) fn instances(matches: &ArgMatches, command: &str) -> Result<Vec<Insta
     let environment: Environment = std::env::vars_os().collect();
     let app_root = command_line::dir_or_current(matches);
     let selection = Selection::resolve(&app_root, &command_line::typed(matches), &environment)
-        .map_err(|error| Failure::config(&error, command))?;
+        .map_err(|errors| Failure::config(&errors, command))?;
     find(&selection, command_line::dir(matches))
 }
 
@@ -64,8 +64,8 @@ fn nothing_found(selection: &Selection, dir: Option<&Path>, pid: Option<u32>) ->
 /// One line about an instance, by which a user can tell it from others.
 pub(super) fn describe(instance: &Instance) -> String {
     let properties = &instance.properties;
-    let (addresses, app_root) = (properties.addresses.join(", "), properties.app_root.display());
-    format!("pid {}, {addresses}, {app_root}", properties.pid)
+    let (addresses, root) = (properties.addresses.join(", "), properties.root.display());
+    format!("pid {}, {addresses}, {root}", properties.pid)
 }
 
 /// `text` without what a terminal would take as commands: root looks at what other users wrote.
@@ -89,7 +89,8 @@ mod tests {
             let properties = Properties {
                 version: "1.2.3".to_owned(),
                 pid: std::process::id(),
-                app_root: registry.path().join(app),
+                root: registry.path().join(app),
+                app_roots: vec![registry.path().join(app)],
                 addresses: vec![address.to_owned()],
                 environment: "production".to_owned(),
                 started_at,
@@ -115,7 +116,7 @@ mod tests {
         let selection = Selection { registry_dir: registry.path().to_owned(), port, pid_file };
         let dir = dir.map(|dir| registry.path().join(dir));
         let found = find(&selection, dir.as_deref()).map_err(|failure| failure.to_string())?;
-        let app = |instance: &Instance| instance.properties.app_root.file_name().unwrap().to_str().unwrap().to_owned();
+        let app = |instance: &Instance| instance.properties.root.file_name().unwrap().to_str().unwrap().to_owned();
         Ok(found.iter().map(app).collect())
     }
 

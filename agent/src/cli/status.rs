@@ -39,5 +39,5 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         print(&harmless(&tables.join("\n")))?;
     }
     selected?;
-    if failures.is_empty() { Ok(()) } else { Err(Failure::failed(failures.join("\npassenger: "))) }
+    if failures.is_empty() { Ok(()) } else { Err(Failure::several(&failures)) }
 }

@@ -25,7 +25,14 @@ pub(super) fn render(status: &InstanceStatus) -> String {
 
 // Writing to a string cannot fail.
 fn render_group(text: &mut String, group: &GroupStatus) {
-    let _ = write!(text, "\n{} ({}, {}) in {}\n", group.name, group.kind, group.environment, group.app_root.display());
+    // An application that is everywhere need not say so.
+    let at = if group.places.iter().all(|place| place == "/") {
+        String::new()
+    } else {
+        format!(" at {}", group.places.join(", "))
+    };
+    let root = group.app_root.display();
+    let _ = write!(text, "\n{} ({}, {}){at} in {root}\n", group.name, group.kind, group.environment);
     let max = if group.queue_max == 0 { "unlimited".to_owned() } else { group.queue_max.to_string() };
     let _ = write!(text, "  {}; requests waiting: {} (limit {max})", group.state, group.queue_size);
     if group.spawning > 0 {
@@ -52,11 +59,18 @@ fn row(worker: &WorkerStatus) -> [String; 6] {
     [
         worker.pid.to_string(),
         worker.state.to_string(),
-        format!("{}/{}", worker.sessions, worker.slots),
+        sessions(worker),
         worker.handled.to_string(),
         duration(worker.uptime_seconds),
         worker.private_memory_bytes.map_or("unknown".to_owned(), megabytes),
     ]
+}
+
+/// Requests out of how many at most, and the WebSockets that are open besides: `3/1000 + 12`.
+fn sessions(worker: &WorkerStatus) -> String {
+    let of = if worker.slots == 0 { String::new() } else { format!("/{}", worker.slots) };
+    let and = if worker.websockets == 0 { String::new() } else { format!(" + {}", worker.websockets) };
+    format!("{}{of}{and}", worker.sessions)
 }
 
 /// The two largest units, such as `3h 5m`.
@@ -98,6 +112,7 @@ mod tests {
             state,
             slots: 1,
             sessions: 1,
+            websockets: 0,
             handled,
             uptime_seconds: 75,
             private_memory_bytes,
@@ -111,6 +126,7 @@ mod tests {
             max_pool_size: 6,
             groups: vec![GroupStatus {
                 name: "shop".to_owned(),
+                places: vec!["example.com/shop".to_owned()],
                 app_root: "/srv/shop".into(),
                 kind: "rack".to_owned(),
                 environment: "production".to_owned(),
@@ -122,20 +138,22 @@ mod tests {
                 workers: vec![
                     worker(101, WorkerState::Busy, 12345, Some(47_395_635)),
                     worker(102, WorkerState::Draining, 0, None),
+                    WorkerStatus { slots: 1000, websockets: 12, ..worker(103, WorkerState::Busy, 7, Some(1 << 20)) },
                 ],
             }],
         };
         let expected = "\
 Phusion Passenger(R) 7.0.0, pid 100, production, up 1m 20s
-Listening on 0.0.0.0:3000; 2 of at most 6 workers
+Listening on 0.0.0.0:3000; 3 of at most 6 workers
 
-shop (rack, production) in /srv/shop
+shop (rack, production) at example.com/shop in /srv/shop
   running; requests waiting: 2 (limit 100); workers starting: 1
   last spawn error: it raised
     there
-  PID  STATE     SESSIONS  HANDLED  UPTIME  MEMORY
-  101  busy      1/1       12345    1m 15s  45.2 MB
-  102  draining  1/1       0        1m 15s  unknown
+  PID  STATE     SESSIONS     HANDLED  UPTIME  MEMORY
+  101  busy      1/1          12345    1m 15s  45.2 MB
+  102  draining  1/1          0        1m 15s  unknown
+  103  busy      1/1000 + 12  7        1m 15s  1.0 MB
 ";
         assert_eq!(render(&status), expected);
     }

@@ -1,18 +1,14 @@
-//! `Passengerfile.json`: one JSON object whose keys are option names.
+//! `Passengerfile.json` or `Passengerfile.toml`: option names with their values, for the instance and for one or
+//! several applications.
 
-use super::ConfigError;
-use super::value::{self, Bases, Value};
-use passenger_native::options::{self, OPTIONS, OptionSpec};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use super::ConfigErrors;
+use super::document::{Document, Member, Syntax, TABLES, Table};
+use super::error::ConfigError;
+use passenger_native::options::{self, OPTIONS, OptionSpec, Scope};
 use serde_json::Value as Json;
-use serde_json::value::RawValue;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
-
-const FILE_NAME: &str = "Passengerfile.json";
+use std::path::{Path, PathBuf};
 
 /// Far more than all options together need, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -21,45 +17,111 @@ const LARGEST_FILE: u64 = 1 << 20;
 const ALIKE: f64 = 0.8;
 
 /// One setting in the file.
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) option: &'static OptionSpec,
-    pub(super) value: Value,
-    /// How errors name it.
+    pub(super) value: Json,
+    /// How errors name it: the file, the place in it, the key and the value.
     pub(super) shown: String,
 }
 
-/// The settings in the file in `app_root`; none when there is no such file.
-pub(super) fn read(app_root: &Path, bases: &Bases) -> Result<Vec<Entry>, ConfigError> {
-    let path = app_root.join(FILE_NAME);
-    let failed = |reason: String| ConfigError::new(format!("{}{reason}", path.display()));
-    match load(&path).map_err(|reason| failed(format!(": {reason}")))? {
-        None => Ok(Vec::new()),
-        Some(text) => parse(&text, &path, bases).map_err(|reason| failed(format!(":{reason}"))),
-    }
+/// What the file says about one application among several.
+#[derive(Debug, Default)]
+pub(super) struct AppEntries {
+    /// How errors begin that are about what is not there: the file and the place in it.
+    pub(super) shown: String,
+    pub(super) entries: Vec<Entry>,
 }
 
-/// An error begins with the line and column.
-fn parse(text: &str, path: &Path, bases: &Bases) -> Result<Vec<Entry>, String> {
-    // Some editors begin a file with a byte order mark, which is not JSON.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let Members(members) = serde_json::from_str(text).map_err(|error| explain(&error))?;
-    let mut entries: Vec<Entry> = Vec::new();
-    for (raw_key, raw_value) in members {
-        let key: String = decode(text, raw_key)?;
-        let json: Json = decode(text, raw_value)?;
-        let option = options::find(&key).ok_or_else(|| format!("{}: {}", position(text, raw_key), unknown(&key)))?;
-        // `null` is how a file says "as if this were not here".
-        if json.is_null() {
-            continue;
+/// What the file says.
+#[derive(Debug, Default)]
+pub(super) struct Passengerfile {
+    /// What stands at the top.
+    pub(super) entries: Vec<Entry>,
+    /// The list of applications, if there is one.
+    pub(super) apps: Option<Vec<AppEntries>>,
+}
+
+/// The settings in the file in `directory`; none when there is no such file.
+pub(super) fn read(directory: &Path) -> Result<Passengerfile, ConfigErrors> {
+    let failed = |path: &Path, reason: String| ConfigError::new(format!("{}{reason}", path.display()));
+    let mut found: Option<(PathBuf, Syntax, String)> = None;
+    for syntax in Syntax::ALL {
+        let path = directory.join(syntax.file_name());
+        let Some(text) = load(&path).map_err(|reason| failed(&path, format!(": {reason}")))? else { continue };
+        if let Some((other, ..)) = &found {
+            return Err(failed(&path, format!(": there is {} as well; remove one of them", other.display())).into());
         }
-        let shown = format!("{}: {}: {json}", position(text, raw_value), raw_key.get());
-        if entries.iter().any(|entry| entry.option.name == option.name) {
+        found = Some((path, syntax, text));
+    }
+    let Some((path, syntax, text)) = found else { return Ok(Passengerfile::default()) };
+    let document = syntax.read(&text).map_err(|reason| failed(&path, format!(":{reason}")))?;
+    Interpreter { path: &path, has_apps: document.apps.is_some(), errors: Vec::new() }.run(document)
+}
+
+/// Makes settings of names. All that is wrong is told, not only the first.
+struct Interpreter<'a> {
+    path: &'a Path,
+    has_apps: bool,
+    errors: Vec<ConfigError>,
+}
+
+impl Interpreter<'_> {
+    fn run(mut self, document: Document) -> Result<Passengerfile, ConfigErrors> {
+        let entries = self.entries(document.members, false);
+        let apps = document.apps.map(|apps| {
+            let apps: Vec<AppEntries> = apps.into_iter().map(|app| self.app(app)).collect();
+            if apps.is_empty() {
+                let reason = format!("{}: \"{TABLES}\" names no application; add one", self.path.display());
+                self.errors.push(ConfigError::new(reason));
+            }
+            apps
+        });
+        ConfigErrors::none(self.errors).map(|()| Passengerfile { entries, apps })
+    }
+
+    fn app(&mut self, table: Table) -> AppEntries {
+        AppEntries {
+            shown: format!("{}:{}: ", self.path.display(), table.at),
+            entries: self.entries(table.members, true),
+        }
+    }
+
+    fn entries(&mut self, members: Vec<Member>, in_app: bool) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for member in members {
+            match self.entry(member, in_app, &entries) {
+                Ok(Some(entry)) => entries.push(entry),
+                Ok(None) => {}
+                Err(reason) => self.errors.push(ConfigError::new(format!("{}:{reason}", self.path.display()))),
+            }
+        }
+        entries
+    }
+
+    /// An error begins with the line and column.
+    fn entry(&self, member: Member, in_app: bool, before: &[Entry]) -> Result<Option<Entry>, String> {
+        let Member { key, key_at, value, value_at, shown } = member;
+        let allowed = |option: &OptionSpec| match option.scope {
+            Scope::Instance => !in_app,
+            Scope::App => true,
+            Scope::Entry => in_app,
+        };
+        let option = match options::find(&key) {
+            Some(option) if allowed(option) => option,
+            Some(_) => return Err(format!("{key_at}: {}", misplaced(&key, in_app, self.has_apps))),
+            None => return Err(format!("{key_at}: {}", unknown(&key, in_app, allowed))),
+        };
+        // `null` is how a file says "as if this were not here".
+        if value.is_null() {
+            return Ok(None);
+        }
+        let shown = format!("{value_at}: {shown}");
+        if before.iter().any(|entry| entry.option.name == option.name) {
             return Err(format!("{shown}: is the second value of {}; remove one", option.name));
         }
-        let value = value::read_json(option, &json, bases).map_err(|reason| format!("{shown}: {reason}"))?;
-        entries.push(Entry { option, value, shown: format!("{}:{shown}", path.display()) });
+        Ok(Some(Entry { option, value, shown: format!("{}:{shown}", self.path.display()) }))
     }
-    Ok(entries)
 }
 
 fn load(path: &Path) -> Result<Option<String>, String> {
@@ -82,66 +144,24 @@ fn load(path: &Path) -> Result<Option<String>, String> {
     String::from_utf8(bytes).map(Some).map_err(|error| format!("is not UTF-8 text: {}", error.utf8_error()))
 }
 
-/// What the JSON parser found wrong in the whole text.
-fn explain(error: &serde_json::Error) -> String {
-    let remedy =
-        if error.is_data() { "" } else { "; this is not valid JSON, look for a missing comma, quote or brace" };
-    format!("{}:{}: {}{remedy}", error.line(), error.column(), without_position(error))
-}
-
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let position = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&position).unwrap_or(&text).to_owned()
-}
-
-/// Reads `part`, which is a piece of `text`. Fails only for what JSON allows and we do not, such as very deep
-/// nesting.
-fn decode<'a, T: Deserialize<'a>>(text: &str, part: &'a RawValue) -> Result<T, String> {
-    serde_json::from_str(part.get()).map_err(|error| format!("{}: {}", position(text, part), without_position(&error)))
-}
-
-/// Line and column, counted from 1, of `part`, which is a piece of `text`.
-fn position(text: &str, part: &RawValue) -> String {
-    let offset = (part.get().as_ptr().addr()).saturating_sub(text.as_ptr().addr());
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("{line}:{column}")
-}
-
-/// The members of an object as they stand in the text, which says where they stand.
-struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object such as { \"max_pool_size\": 4 }")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+/// Why an option can't stand where it does.
+fn misplaced(key: &str, in_app: bool, has_apps: bool) -> String {
+    let key = Json::from(key);
+    match (in_app, has_apps) {
+        (true, _) => format!("{key} is about the whole instance, not one application; move it out of \"{TABLES}\""),
+        (false, true) => format!("{key} is about one application; move it into its entry of \"{TABLES}\""),
+        (false, false) => {
+            format!("{key} stands only in an entry of \"{TABLES}\"; an application alone is in the file's directory")
         }
-        Ok(Members(members))
     }
 }
 
-fn unknown(key: &str) -> String {
+fn unknown(key: &str, in_app: bool, allowed: impl Fn(&OptionSpec) -> bool) -> String {
     let typed = key.to_lowercase().replace('-', "_");
-    let nearest = OPTIONS
-        .iter()
-        .map(|option| (strsim::jaro_winkler(option.name, &typed), option.name))
+    let names =
+        OPTIONS.iter().filter(|option| allowed(option)).map(|option| option.name).chain((!in_app).then_some(TABLES));
+    let nearest = names
+        .map(|name| (strsim::jaro_winkler(name, &typed), name))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let key = Json::from(key);
@@ -155,32 +175,55 @@ fn unknown(key: &str) -> String {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use serde_json::json;
     use tempfile::TempDir;
 
-    fn app_with(json: impl AsRef<[u8]>) -> TempDir {
+    const JSON: &str = "Passengerfile.json";
+    const TOML: &str = "Passengerfile.toml";
+
+    fn app_with(name: &str, text: impl AsRef<[u8]>) -> TempDir {
         let app = tempfile::tempdir().unwrap();
-        std::fs::write(app.path().join(FILE_NAME), json).unwrap();
+        std::fs::write(app.path().join(name), text).unwrap();
         app
     }
 
-    /// What `read` says about the file, without the directory's name.
-    fn read_in(app: &TempDir) -> Result<Vec<(&'static str, Value)>, String> {
-        let bases = Bases::in_file(app.path(), &Default::default());
-        let entries = read(app.path(), &bases)
-            .map_err(|error| error.to_string().replace(&format!("{}/", app.path().display()), ""))?;
-        Ok(entries.into_iter().map(|entry| (entry.option.name, entry.value)).collect())
+    type Settings = Vec<(&'static str, Json)>;
+
+    fn settings(entries: Vec<Entry>) -> Settings {
+        entries.into_iter().map(|entry| (entry.option.name, entry.value)).collect()
+    }
+
+    /// What `read` says about the file, without the directory's name: the settings at the top, and of applications.
+    fn read_in(app: &TempDir) -> Result<(Settings, Option<Vec<Settings>>), String> {
+        let file =
+            read(app.path()).map_err(|error| error.to_string().replace(&format!("{}/", app.path().display()), ""))?;
+        let apps = file.apps.map(|apps| apps.into_iter().map(|app| settings(app.entries)).collect());
+        Ok((settings(file.entries), apps))
     }
 
     #[test]
     fn no_file_means_no_settings() {
-        assert_eq!(read_in(&tempfile::tempdir().unwrap()), Ok(Vec::new()));
+        assert_eq!(read_in(&tempfile::tempdir().unwrap()), Ok((Vec::new(), None)));
     }
 
-    #[test]
-    fn reads_settings_with_aliases_and_null_and_a_byte_order_mark() {
-        let app = app_with("\u{feff}{ \"thread_count\": \"4\", \"port\": null, \"pid_file\": \"run/pid\" }");
-        let expected = vec![("threads", Value::Integer(4)), ("pid_file", Value::Path(app.path().join("run/pid")))];
-        assert_eq!(read_in(&app), Ok(expected));
+    #[rstest]
+    #[case(JSON, "\u{feff}{ \"thread_count\": \"4\", \"port\": null, \"pid_file\": \"run/pid\", \"apps\": null }")]
+    #[case(TOML, "\u{feff}thread_count = \"4\" # four\npid_file = 'run/pid'\n")]
+    fn reads_settings_with_aliases_and_null_and_a_byte_order_mark(#[case] name: &str, #[case] text: &str) {
+        let expected = vec![("threads", json!("4")), ("pid_file", json!("run/pid"))];
+        assert_eq!(read_in(&app_with(name, text)), Ok((expected, None)));
+    }
+
+    #[rstest]
+    #[case(JSON, r#"{"port": 1, "apps": [{"root": "a", "server_names": ["x"]}, {"app_root": "b", "threads": 2}]}"#)]
+    #[case(TOML, "port = 0x1\n[[apps]]\nroot = 'a'\nserver_names = ['x']\n[[apps]]\napp_root = 'b'\nthreads = 2\n")]
+    #[case(TOML, "port = 1\napps = [{root = 'a', server_names = ['x']}, {root = 'b', threads = 2}]\n")]
+    fn reads_applications(#[case] name: &str, #[case] text: &str) {
+        let apps = vec![
+            vec![("root", json!("a")), ("server_names", json!(["x"]))],
+            vec![("root", json!("b")), ("threads", json!(2))],
+        ];
+        assert_eq!(read_in(&app_with(name, text)), Ok((vec![("port", json!(1))], Some(apps))));
     }
 
     #[rstest]
@@ -196,11 +239,36 @@ mod tests {
         "{\n\"port\": 1,\n\"xyz\": 3}",
         r#"3:1: "xyz" is not an option; `passenger help start` lists them"#
     )]
-    #[case::value("{\n  \"port\": 99999\n}", r#"2:11: "port": 99999: must be a whole number between 0 and 65535"#)]
-    #[case::object(r#"{"port": {"a": 1}}"#, r#"1:10: "port": {"a":1}: must be a whole number between 0 and 65535"#)]
     #[case::twice(
         r#"{"threads": 1, "thread_count": 2}"#,
         r#"1:32: "thread_count": 2: is the second value of threads; remove one"#
+    )]
+    #[case::apps_misspelt(r#"{"appps": []}"#, r#"1:2: "appps" is not an option; did you mean "apps"?"#)]
+    #[case::no_apps(r#"{"apps": []}"#, " \"apps\" names no application; add one")]
+    #[case::apps_no_list(
+        r#"{"apps": {"root": "a"}}"#,
+        r#"1:10: "apps" must be a list of applications, such as [{ "root": "shop" }]"#
+    )]
+    #[case::app_no_object(
+        r#"{"apps": ["shop"]}"#,
+        r#"1:11: an application must be an object, such as { "root": "shop" }"#
+    )]
+    #[case::apps_twice(r#"{"apps": [{}], "apps": [{}]}"#, r#"1:16: "apps" is there a second time; remove one"#)]
+    #[case::instance_in_an_app(
+        "{\"apps\": [{},\n {\"port\": 1}]}",
+        r#"2:3: "port" is about the whole instance, not one application; move it out of "apps""#
+    )]
+    #[case::unknown_in_an_app(
+        "{\"apps\": [{},\n {\"base_url\": \"/\"}]}",
+        r#"2:3: "base_url" is not an option; did you mean "base_uri"?"#
+    )]
+    #[case::root_beside_apps(
+        r#"{"root": "a", "apps": [{}]}"#,
+        r#"1:2: "root" is about one application; move it into its entry of "apps""#
+    )]
+    #[case::root_without_apps(
+        r#"{"root": "a"}"#,
+        r#"1:2: "root" stands only in an entry of "apps"; an application alone is in the file's directory"#
     )]
     #[case::list("[1]", "1:0: invalid type: sequence, expected an object such as { \"max_pool_size\": 4 }")]
     #[case::comma(
@@ -216,29 +284,67 @@ mod tests {
         "1:4: trailing characters; this is not valid JSON, look for a missing comma, quote or brace"
     )]
     fn explains_what_is_wrong_and_where(#[case] json: &str, #[case] complaint: &str) {
-        assert_eq!(read_in(&app_with(json)), Err(format!("{FILE_NAME}:{complaint}")));
+        assert_eq!(read_in(&app_with(JSON, json)), Err(format!("{JSON}:{complaint}")));
+    }
+
+    #[rstest]
+    #[case::unknown(
+        "port = 1\nmax_pool_sizes = 3\n",
+        r#"2:1: "max_pool_sizes" is not an option; did you mean "max_pool_size"?"#
+    )]
+    #[case::in_an_app(
+        "[[apps]]\nroot = 'a'\n[[apps]]\n  log_level = 1\n",
+        r#"4:3: "log_level" is about the whole instance, not one application; move it out of "apps""#
+    )]
+    #[case::one_table("[apps]\nroot = 'a'\n", "1:1: applications must be tables, each under [[apps]]")]
+    #[case::no_tables("apps = ['a']\n", "1:9: applications must be tables, each under [[apps]]")]
+    #[case::no_toml(
+        "port = \n",
+        "1:8: string values must be quoted, expected literal string; this is not valid TOML, look for a missing quote or bracket"
+    )]
+    fn explains_toml_as_well(#[case] toml: &str, #[case] complaint: &str) {
+        assert_eq!(read_in(&app_with(TOML, toml)), Err(format!("{TOML}:{complaint}")));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told() {
+        let app = app_with(JSON, "{\"a\": 1,\n\"apps\": [{\"b\": 1},\n{\"c\": 1, \"root\": \".\"}]}");
+        let said = read_in(&app).unwrap_err();
+        let places: Vec<&str> = said.lines().map(|line| line.split(" is not").next().unwrap()).collect();
+        assert_eq!(
+            places,
+            [r#"Passengerfile.json:1:2: "a""#, r#"Passengerfile.json:2:11: "b""#, r#"Passengerfile.json:3:2: "c""#]
+        );
+    }
+
+    #[test]
+    fn there_is_one_file() {
+        let app = app_with(JSON, "{}");
+        std::fs::write(app.path().join(TOML), "").unwrap();
+        let complaint = read_in(&app).unwrap_err();
+        assert_eq!(complaint, format!("{TOML}: there is {JSON} as well; remove one of them"));
     }
 
     #[test]
     fn survives_what_is_not_meant_for_it() {
-        let complaint = read_in(&app_with(b"{\"port\xff\": 1}")).unwrap_err();
-        assert_eq!(
-            complaint,
-            format!("{FILE_NAME}: is not UTF-8 text: invalid utf-8 sequence of 1 bytes from index 6")
-        );
-        for nested in ["[".repeat(100_000), format!("{{\"port\": {}", "[".repeat(100_000))] {
-            assert!(read_in(&app_with(nested)).is_err());
+        let complaint = read_in(&app_with(JSON, b"{\"port\xff\": 1}")).unwrap_err();
+        assert_eq!(complaint, format!("{JSON}: is not UTF-8 text: invalid utf-8 sequence of 1 bytes from index 6"));
+        for start in ["", "{\"port\": ", "{\"apps\": ", "{\"apps\": [{\"apps\": "] {
+            assert!(read_in(&app_with(JSON, format!("{start}{}", "[".repeat(100_000)))).is_err(), "{start}");
+            let closed = format!("{start}{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+            assert!(read_in(&app_with(JSON, closed)).is_err(), "{start}");
         }
-        let closed = format!("{{\"port\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(read_in(&app_with(closed)).unwrap_err().contains("recursion limit exceeded"));
+        assert!(read_in(&app_with(JSON, "{\"apps\":[".repeat(100_000))).is_err());
+        assert!(read_in(&app_with(TOML, format!("port = {}", "[".repeat(100_000)))).is_err());
+        assert!(read_in(&app_with(TOML, format!("port = {}", "{a=".repeat(100_000)))).is_err());
     }
 
     #[test]
     fn a_directory_or_an_endless_file_is_one_clear_line() {
         let app = tempfile::tempdir().unwrap();
-        std::fs::create_dir(app.path().join(FILE_NAME)).unwrap();
-        assert_eq!(read_in(&app), Err(format!("{FILE_NAME}: is not a file; remove it or make it one")));
-        let app = app_with(vec![b' '; LARGEST_FILE as usize + 1]);
+        std::fs::create_dir(app.path().join(JSON)).unwrap();
+        assert_eq!(read_in(&app), Err(format!("{JSON}: is not a file; remove it or make it one")));
+        let app = app_with(JSON, vec![b' '; LARGEST_FILE as usize + 1]);
         assert!(read_in(&app).unwrap_err().contains("is larger than"));
     }
 }

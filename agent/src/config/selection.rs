@@ -1,7 +1,8 @@
 //! Which instance a command such as `passenger stop` means.
 
-use super::settings::{Settings, Source};
-use super::{CommandLine, ConfigError, Environment, places};
+use super::settings::{Layer, Outside, Settings, Source};
+use super::value::Bases;
+use super::{CommandLine, ConfigErrors, Environment, passengerfile, places};
 use std::path::{Path, PathBuf};
 
 /// What was said about the instance, and where to look for it.
@@ -25,10 +26,15 @@ impl Selection {
         app_root: &Path,
         command_line: &CommandLine,
         environment: &Environment,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, ConfigErrors> {
         let app_root = &places::absolute(app_root);
-        let settings = Settings::collect_one("instance_registry_dir", app_root, command_line, environment)?;
-        let typed = Settings::typed(app_root, command_line)?;
+        let file = passengerfile::read(app_root).unwrap_or_default();
+        let bases = Bases::in_file(app_root, app_root, environment);
+        let layer = Layer { source: Source::Passengerfile, entries: &file.entries, bases };
+        let nothing = Environment::new();
+        let outside = Outside { command_line, environment };
+        let settings = Settings::merge_one("instance_registry_dir", app_root, &[layer], &outside)?;
+        let typed = Settings::merge("", app_root, &[], &Outside { environment: &nothing, ..outside })?;
         let port = (typed.source("port") > Source::Default).then(|| typed.integer("port"));
         Ok(Self {
             registry_dir: settings.path("instance_registry_dir").unwrap_or_else(|| places::temporary_dir(environment)),

@@ -1,9 +1,9 @@
 //! The settings from all places, merged, each with the place that it came from.
 
-use super::ConfigError;
-use super::passengerfile::{self, Entry};
+use super::passengerfile::Entry;
 use super::value::{self, Bases, Value};
-use passenger_native::options::{self, DefaultValue, OPTIONS, OptionSpec};
+use super::{ConfigError, ConfigErrors};
+use passenger_native::options::{self, DefaultValue, OPTIONS, OptionSpec, Scope};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,10 @@ pub type CommandLine = Vec<(&'static OptionSpec, OsString)>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Default,
+    /// The top of a Passengerfile.
     Passengerfile,
+    /// An application's entry in it.
+    Entry,
     Environment,
     CommandLine,
 }
@@ -32,88 +35,144 @@ struct Setting {
 }
 
 /// What holds for each option, by its name. Options with a computed default are missing until somebody sets them.
-pub(super) struct Settings(HashMap<&'static str, Setting>);
+pub(super) struct Settings {
+    values: HashMap<&'static str, Setting>,
+    place: String,
+}
+
+/// What a part of a Passengerfile says.
+pub(super) struct Layer<'a> {
+    pub(super) source: Source,
+    pub(super) entries: &'a [Entry],
+    /// Where relative paths start.
+    pub(super) bases: Bases,
+}
+
+/// What was said outside of any file.
+#[derive(Clone, Copy)]
+pub(super) struct Outside<'a> {
+    pub(super) command_line: &'a CommandLine,
+    pub(super) environment: &'a Environment,
+}
+
+impl Outside<'_> {
+    /// The variable that sets the option, and what it says.
+    fn variable(&self, option: &OptionSpec) -> Option<(String, &OsStr)> {
+        let given = |name: String| {
+            let raw = self.environment.get(OsStr::new(&name)).filter(|raw| !raw.is_empty())?;
+            Some((name, raw.as_os_str()))
+        };
+        option.environment_variables().find_map(given)
+    }
+
+    fn typed(&self, option: &OptionSpec) -> Option<&OsStr> {
+        self.command_line.iter().rfind(|(typed, _)| typed.name == option.name).map(|(_, raw)| raw.as_os_str())
+    }
+
+    /// The error that the option was set here, where it can't be.
+    pub(super) fn refuse(&self, option: &OptionSpec, reason: &str) -> Option<ConfigError> {
+        if let Some(raw) = self.typed(option) {
+            return Some(complaint(Source::CommandLine, &shown_typed(option, raw), reason));
+        }
+        let (name, raw) = self.variable(option)?;
+        Some(complaint(Source::Environment, &shown_variable(&name, raw), reason))
+    }
+}
+
+fn shown_typed(option: &OptionSpec, raw: &OsStr) -> String {
+    format!("--{} {}", option.long(), raw.display()).trim_end().to_owned()
+}
+
+fn shown_variable(name: &str, raw: &OsStr) -> String {
+    format!("{name}={} (environment)", raw.display())
+}
 
 impl Settings {
-    /// Merges all places for the application in `app_root`.
-    pub(super) fn collect(
+    /// Merges all places for the application in `app_root`. `layers` come from the weakest to the strongest; `place`
+    /// is how errors name what has not been set.
+    pub(super) fn merge(
+        place: &str,
         app_root: &Path,
-        command_line: &CommandLine,
-        environment: &Environment,
-    ) -> Result<Self, ConfigError> {
-        let file = passengerfile::read(app_root, &Bases::in_file(app_root, environment))?;
-        Self::merge(OPTIONS, &file, &Bases::outside(app_root, environment), command_line, environment)
+        layers: &[Layer<'_>],
+        outside: &Outside<'_>,
+    ) -> Result<Self, ConfigErrors> {
+        Self::merge_some(OPTIONS, place, app_root, layers, outside)
     }
 
-    /// Like [`Self::collect`] for the option called `name` alone: mistakes in others do not matter.
-    pub(super) fn collect_one(
+    /// Like [`Self::merge`] for the option called `name` alone: mistakes in others do not matter.
+    pub(super) fn merge_one(
         name: &str,
         app_root: &Path,
-        command_line: &CommandLine,
-        environment: &Environment,
-    ) -> Result<Self, ConfigError> {
-        let file = passengerfile::read(app_root, &Bases::in_file(app_root, environment)).unwrap_or_default();
+        layers: &[Layer<'_>],
+        outside: &Outside<'_>,
+    ) -> Result<Self, ConfigErrors> {
         let option = options::find(name).map(std::slice::from_ref).unwrap_or_default();
-        Self::merge(option, &file, &Bases::outside(app_root, environment), command_line, environment)
+        Self::merge_some(option, "", app_root, layers, outside)
     }
 
-    /// Only what was typed; other places do not count.
-    pub(super) fn typed(app_root: &Path, command_line: &CommandLine) -> Result<Self, ConfigError> {
-        let environment = Environment::new();
-        Self::merge(OPTIONS, &[], &Bases::outside(app_root, &environment), command_line, &environment)
-    }
-
-    fn merge(
+    fn merge_some(
         options: &'static [OptionSpec],
-        file: &[Entry],
-        bases: &Bases,
-        command_line: &CommandLine,
-        environment: &Environment,
-    ) -> Result<Self, ConfigError> {
-        let mut settings = HashMap::new();
+        place: &str,
+        app_root: &Path,
+        layers: &[Layer<'_>],
+        outside: &Outside<'_>,
+    ) -> Result<Self, ConfigErrors> {
+        let (mut values, mut errors) = (HashMap::new(), Vec::new());
+        let bases = Bases::outside(app_root, outside.environment);
         for option in options {
-            let read = |source, raw: &OsStr, shown: String| match value::read(option, raw, bases) {
-                Ok(value) => Ok(Setting { value, source, shown }),
-                Err(reason) => Err(complaint(source, &shown, &reason)),
+            let mut set = |source, value: Result<Value, String>, shown: String| match value {
+                Ok(value) => drop(values.insert(option.name, Setting { value, source, shown })),
+                Err(reason) => errors.push(complaint(source, &shown, &reason)),
             };
+            let read = |raw: &OsStr| value::read(option, raw, &bases);
             // From the weakest place to the strongest.
             if let DefaultValue::Fixed(default) = option.default {
-                let shown = format!("{} (default {default})", option.name);
-                settings.insert(option.name, read(Source::Default, OsStr::new(default), shown)?);
+                set(Source::Default, read(OsStr::new(default)), format!("{place}{} (default {default})", option.name));
             }
-            if let Some(Entry { value, shown, .. }) = file.iter().find(|entry| entry.option.name == option.name) {
-                let source = Source::Passengerfile;
-                settings.insert(option.name, Setting { value: value.clone(), source, shown: shown.clone() });
+            for layer in layers {
+                if let Some(entry) = layer.entries.iter().find(|entry| entry.option.name == option.name) {
+                    let value = value::read_json(option, &entry.value, &layer.bases);
+                    set(layer.source, value, entry.shown.clone());
+                }
             }
-            let given = |name: String| Some((environment.get(OsStr::new(&name)).filter(|raw| !raw.is_empty())?, name));
-            if let Some((raw, name)) = option.environment_variables().find_map(given) {
-                let shown = format!("{name}={} (environment)", raw.display());
-                settings.insert(option.name, read(Source::Environment, raw, shown)?);
+            // A Passengerfile alone says where an application among several is.
+            if option.scope == Scope::Entry {
+                continue;
             }
-            if let Some((_, raw)) = command_line.iter().rfind(|(typed, _)| typed.name == option.name) {
-                let shown = format!("--{} {}", option.long(), raw.display());
-                settings.insert(option.name, read(Source::CommandLine, raw, shown.trim_end().to_owned())?);
+            if let Some((name, raw)) = outside.variable(option) {
+                set(Source::Environment, read(raw), shown_variable(&name, raw));
+            }
+            if let Some(raw) = outside.typed(option) {
+                set(Source::CommandLine, read(raw), shown_typed(option, raw));
             }
         }
-        Ok(Self(settings))
+        ConfigErrors::none(errors).map(|()| Self { values, place: place.to_owned() })
     }
 
     /// Where the option was set; [`Source::Default`] when nowhere.
     pub(super) fn source(&self, name: &str) -> Source {
-        self.0.get(name).map_or(Source::Default, |setting| setting.source)
+        self.values.get(name).map_or(Source::Default, |setting| setting.source)
     }
 
     /// The value of an option that holds text or one of a few words.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        match &self.0.get(name)?.value {
+        match &self.values.get(name)?.value {
             Value::Text(text) => Some(text),
             _ => None,
         }
     }
 
+    /// The words of an option that holds some.
+    pub(super) fn list(&self, name: &str) -> &[String] {
+        match self.values.get(name).map(|setting| &setting.value) {
+            Some(Value::List(words)) => words,
+            _ => &[],
+        }
+    }
+
     /// The value of an option that holds a path.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
-        match &self.0.get(name)?.value {
+        match &self.values.get(name)?.value {
             Value::Path(path) => Some(path.clone()),
             _ => None,
         }
@@ -121,7 +180,7 @@ impl Settings {
 
     /// The value of an option that holds a number; all of them have a default.
     pub(super) fn integer(&self, name: &str) -> u64 {
-        match self.0.get(name).map(|setting| &setting.value) {
+        match self.values.get(name).map(|setting| &setting.value) {
             Some(Value::Integer(number)) => *number,
             _ => 0,
         }
@@ -129,14 +188,14 @@ impl Settings {
 
     /// The value of an option that is on or off.
     pub(super) fn flag(&self, name: &str) -> bool {
-        matches!(self.0.get(name).map(|setting| &setting.value), Some(Value::Flag(true)))
+        matches!(self.values.get(name).map(|setting| &setting.value), Some(Value::Flag(true)))
     }
 
     /// The error that `name` was set to something unusable, where it was set.
     pub(super) fn error(&self, name: &str, reason: &str) -> ConfigError {
-        match self.0.get(name) {
+        match self.values.get(name) {
             Some(setting) => complaint(setting.source, &setting.shown, reason),
-            None => complaint(Source::Default, name, reason),
+            None => complaint(Source::Default, &format!("{}{name}", self.place), reason),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Text(String),
+    List(Vec<String>),
     Path(PathBuf),
     Integer(u64),
     Flag(bool),
@@ -24,9 +25,9 @@ pub(super) struct Bases {
 }
 
 impl Bases {
-    /// For what stands in the application's `Passengerfile.json`.
-    pub(super) fn in_file(app_root: &Path, environment: &Environment) -> Self {
-        Self { other: app_root.to_owned(), ..Self::outside(app_root, environment) }
+    /// For what stands in a Passengerfile in `directory`.
+    pub(super) fn in_file(app_root: &Path, directory: &Path, environment: &Environment) -> Self {
+        Self { other: directory.to_owned(), ..Self::outside(app_root, environment) }
     }
 
     /// For the command line and the environment.
@@ -75,15 +76,24 @@ pub(super) fn read(option: &OptionSpec, raw: &OsStr, bases: &Bases) -> Result<Va
             let word = synonyms.iter().find(|(also, _)| *also == text).map_or(text, |(_, word)| word);
             values.contains(&word).then(|| Value::Text(word.to_owned()))
         }
-        _ => (!text.contains(char::is_control)).then(|| Value::Text(text.to_owned())),
+        _ if text.contains(char::is_control) => None,
+        Kind::List => {
+            let words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).collect();
+            (!words.iter().any(String::is_empty)).then_some(Value::List(words))
+        }
+        _ => Some(Value::Text(text.to_owned())),
     };
     value.ok_or_else(|| format!("must be {}", demand(option.kind)))
 }
 
-/// Reads a JSON value. A number in quotes is as good as a number.
+/// Reads a value of a Passengerfile. A number in quotes is as good as a number.
 pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Result<Value, String> {
     match (json, option.kind) {
         (Json::String(text), _) => read(option, OsStr::new(text), bases),
+        (Json::Array(items), Kind::List) if items.iter().all(Json::is_string) => {
+            let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
+            read(option, OsStr::new(&words.join(",")), bases)
+        }
         (Json::Number(_), Kind::Integer { .. } | Kind::Choice { .. }) | (Json::Bool(_), Kind::Flag) => {
             read(option, OsStr::new(&json.to_string()), bases)
         }
@@ -93,13 +103,21 @@ pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Resu
     }
 }
 
+/// The path that a value of a Passengerfile is, if it is one.
+pub(super) fn read_path(option: &OptionSpec, json: &Json, bases: &Bases) -> Option<PathBuf> {
+    match read_json(option, json, bases) {
+        Ok(Value::Path(path)) => Some(path),
+        _ => None,
+    }
+}
+
 fn demand(kind: Kind) -> String {
     match kind {
         Kind::Text => "text without control characters".to_owned(),
         Kind::Path | Kind::AppPath | Kind::Program => "a path".to_owned(),
         Kind::Integer { min, max } => format!("a whole number between {min} and {max}"),
         Kind::Flag => "true or false".to_owned(),
-        Kind::Choice { values: [only], .. } => (*only).to_owned(),
+        Kind::List => "words, such as [\"a\", \"b\"] or a,b".to_owned(),
         Kind::Choice { values, .. } => format!("one of {}", values.join(", ")),
     }
 }
@@ -135,6 +153,12 @@ mod tests {
     #[case("startup_file", "other.ru", Value::Path("/app/other.ru".into()))]
     #[case("ruby", "ruby3.3", Value::Path("ruby3.3".into()))]
     #[case("ruby", "bin/ruby", Value::Path("/elsewhere/bin/ruby".into()))]
+    #[case("python", "python3.12", Value::Path("python3.12".into()))]
+    #[case("python", ".venv/bin/python", Value::Path("/elsewhere/.venv/bin/python".into()))]
+    #[case("app_dir", "src", Value::Path("/app/src".into()))]
+    #[case("app_type", "asgi3", text("asgi"))]
+    #[case("log_level", "warning", text("warn"))]
+    #[case("server_names", "a.com, b.com", Value::List(vec!["a.com".to_owned(), "b.com".to_owned()]))]
     fn reads(#[case] name: &str, #[case] raw: &str, #[case] expected: Value) {
         assert_eq!(read(options::find(name).unwrap(), OsStr::new(raw), &bases()), Ok(expected));
     }
@@ -147,9 +171,11 @@ mod tests {
     #[case("threads", "0", "must be a whole number between 1 and 128")]
     #[case("daemonize", "perhaps", "must be true or false")]
     #[case("spawn_method", "conservative", "must be one of smart, direct")]
-    #[case("app_type", "wsgi", "must be rack")]
+    #[case("app_type", "wsgy", "must be one of auto, rack, wsgi, asgi")]
+    #[case("app", "shop:\u{7}", "must be text without control characters")]
     #[case("log_level", "8", "must be one of crit, error, warn, notice, info, debug")]
     #[case("environment", "", "must not be empty")]
+    #[case("server_names", "a.com,,", "must be words, such as [\"a\", \"b\"] or a,b")]
     #[case("environment", "a\nb", "must be text without control characters")]
     #[case("socket", "", "must not be empty")]
     #[case("socket", "a\0b", "must not contain a NUL character")]
@@ -174,6 +200,9 @@ mod tests {
     #[case("port", json!(true), Err("must be a whole number between 0 and 65535"))]
     #[case("port", json!([80]), Err("must be a whole number between 0 and 65535"))]
     #[case("environment", json!(5), Err("must be text in quotes"))]
+    #[case("server_names", json!(["a", "b"]), Ok(Value::List(vec!["a".to_owned(), "b".to_owned()])))]
+    #[case("server_names", json!(["a", 5]), Err("must be words, such as [\"a\", \"b\"] or a,b"))]
+    #[case("server_names", json!([]), Err("must not be empty"))]
     #[case("socket", json!({}), Err("must be a path in quotes"))]
     fn reads_json(#[case] name: &str, #[case] json: Json, #[case] expected: Result<Value, &str>) {
         let expected = expected.map_err(str::to_owned);

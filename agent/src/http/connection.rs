@@ -1,15 +1,15 @@
 //! One client's connection: its buffers, and where it stands between requests.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use nix::sys::socket::Shutdown;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::head::MAX_TARGET;
 use super::lobby::Lobby;
@@ -20,6 +20,10 @@ const HEAD_ROOM: usize = 8 * 1024;
 /// After a refused request: how much of what still comes is read, so that the answer is not lost to a reset.
 const LINGER_BYTES: usize = 256 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
+/// How much of what a client sends ahead is taken in while its request is served.
+const AHEAD: usize = 64 * 1024;
+/// How long a client that has ended its side of the connection is believed to wait for more of its answer.
+const HALF_CLOSED: Duration = Duration::from_secs(1);
 /// Buffers of idle connections that are kept for the next busy ones.
 const KEPT_BUFFERS: usize = 64;
 
@@ -82,9 +86,7 @@ impl Connection {
     /// What `recv(2)` says.
     pub async fn await_head(&mut self) -> io::Result<Arrival> {
         let idle = self.input.is_empty();
-        if idle {
-            self.release_buffer();
-        }
+        self.release_buffers();
         let Self { socket, lobby, seat, .. } = self;
         let open = poll_fn(|cx| {
             // Bytes that have arrived are served even when the server is closing.
@@ -97,10 +99,26 @@ impl Connection {
         if !open {
             return Ok(Arrival::Closed);
         }
+        self.borrow_buffer();
+        self.receive(HEAD_ROOM).await
+    }
+
+    /// Takes in what has arrived, for one who waits for other things as well; 0 at the end of the stream.
+    pub fn poll_receive(&mut self, cx: &mut task::Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+        ready!(self.socket.poll_readable(cx))?;
+        self.borrow_buffer();
+        self.socket.poll_read(cx, &mut self.input, room)
+    }
+
+    /// Whether the server is closing; the task is woken when it begins to.
+    pub fn is_closing(&self, cx: &task::Context<'_>) -> bool {
+        self.lobby.waits_in_vain(self.seat, cx.waker())
+    }
+
+    fn borrow_buffer(&mut self) {
         if self.input.capacity() == 0 {
             self.input = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
-        self.receive(HEAD_ROOM).await
     }
 
     /// Whether it is worth parsing the input: the first bytes of a request always, then only what brings an empty line or
@@ -135,6 +153,28 @@ impl Connection {
         })
     }
 
+    /// Waits until the client has left; says how that was noticed. Requests that it sends ahead meanwhile are kept.
+    ///
+    /// A client that has closed can't be told from one that only has nothing more to send, unless something is sent to
+    /// it: so it gets a moment in which its answer may come.
+    pub async fn departure(&mut self) -> io::Error {
+        while self.input.len() < AHEAD {
+            match self.receive(HEAD_ROOM).await {
+                Ok(Arrival::Bytes) => {}
+                Ok(Arrival::Closed) => {
+                    if !self.socket.is_gone().await {
+                        // In a box of its own, as most connections never come here.
+                        Box::pin(sleep(HALF_CLOSED)).await;
+                    }
+                    return io::Error::new(io::ErrorKind::ConnectionAborted, "the client left before it was answered");
+                }
+                Err(error) => return error,
+            }
+        }
+        // That much is rarely sent ahead; this client is noticed to be gone when something is sent to it.
+        pending().await
+    }
+
     /// Writes the output buffer and `body`.
     ///
     /// # Errors
@@ -163,7 +203,11 @@ impl Connection {
         let _ = timeout(LINGER_TIME, drain).await;
     }
 
-    fn release_buffer(&mut self) {
+    /// Gives memory back that an idle connection does not need.
+    pub fn release_buffers(&mut self) {
+        if !self.input.is_empty() {
+            return;
+        }
         let buffer = std::mem::take(&mut self.input);
         // A buffer grown by a body, or one whose memory is shared with a request in flight, is not worth keeping.
         if (HEAD_ROOM..=2 * HEAD_ROOM).contains(&buffer.capacity()) {

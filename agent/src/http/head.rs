@@ -63,6 +63,9 @@ pub struct Head<'b> {
     pub expects_continue: bool,
     /// Whether a header name occurs twice.
     pub repeated: bool,
+    /// Whether the client asks for another protocol on this connection: there is an `Upgrade` header, and `Connection`
+    /// says so (RFC 9110, 7.8).
+    pub wants_upgrade: bool,
 }
 
 /// Room for the headers of one head; on the caller's stack.
@@ -118,6 +121,7 @@ pub fn parse<'b>(input: &'b [u8], scratch: &'b mut Scratch<'b>) -> Result<Option
         keep_alive: fields.keep_alive(protocol),
         expects_continue: fields.expects_continue && protocol == Protocol::Http11,
         repeated: fields.repeated,
+        wants_upgrade: fields.has_upgrade && fields.upgrades && protocol == Protocol::Http11,
     };
     Ok(Some((head, length)))
 }
@@ -185,6 +189,8 @@ struct Fields<'b> {
     transfer_encoding: Option<&'b [u8]>,
     close: bool,
     stay: bool,
+    upgrades: bool,
+    has_upgrade: bool,
     expects_continue: bool,
 }
 
@@ -221,8 +227,10 @@ impl<'b> Fields<'b> {
                 for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
                     self.close |= option.eq_ignore_ascii_case(b"close");
                     self.stay |= option.eq_ignore_ascii_case(b"keep-alive");
+                    self.upgrades |= option.eq_ignore_ascii_case(b"upgrade");
                 }
             }
+            "upgrade" => self.has_upgrade = true,
             "expect" if value.eq_ignore_ascii_case(b"100-continue") => self.expects_continue = true,
             "expect" => return reject(417, "the only expectation supported is 100-continue"),
             _ => {}

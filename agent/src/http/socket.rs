@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use nix::sys::socket::Shutdown;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::sys;
@@ -43,6 +44,24 @@ impl Socket {
         poll_fn(|cx| self.poll_readable(cx)).await?;
         buffer.reserve(room);
         either!(self, stream => stream.read_buf(buffer).await)
+    }
+
+    /// As [`Socket::read`], for one who waits for other things as well.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut, room: usize) -> Poll<io::Result<usize>> {
+        // Losing the future loses nothing: it reads when it returns.
+        pin!(self.read(buffer, room)).poll(cx)
+    }
+
+    /// Writes what the system takes at once; waits while that is nothing.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    /// Whether the other side has ended both directions, as far as the system knows: it may also have done so without
+    /// our being told. Asked after the end of the stream has been read.
+    pub async fn is_gone(&self) -> bool {
+        let ready = either!(self, stream => stream.ready(Interest::READABLE | Interest::WRITABLE).await);
+        ready.is_ok_and(|ready| ready.is_write_closed())
     }
 
     /// Writes `head` and `body`, in one call where the system takes them.

@@ -33,8 +33,12 @@ pub struct Properties {
     pub version: String,
     /// The process that SIGTERM stops.
     pub pid: u32,
-    /// The application's directory.
-    pub app_root: PathBuf,
+    /// The directory that it was started for. Instances of earlier versions call it so, too.
+    #[serde(rename = "app_root")]
+    pub root: PathBuf,
+    /// The applications' directories. Instances of earlier versions do not say; they have one application, in `root`.
+    #[serde(default)]
+    pub app_roots: Vec<PathBuf>,
     /// Where it listens, such as `127.0.0.1:3000` or `unix:/run/app.sock`.
     pub addresses: Vec<String>,
     /// The environment that it was started for.

@@ -42,11 +42,13 @@ impl Instance {
         self.properties.addresses.iter().any(|address| !address.starts_with("unix:") && address.ends_with(&end))
     }
 
-    /// Whether it serves the application in `directory`, through whatever symbolic links.
+    /// Whether it was started for `directory` or serves an application there, through whatever symbolic links.
     pub fn serves(&self, directory: &Path) -> bool {
-        let app_root = &self.properties.app_root;
-        app_root == directory
-            || app_root.canonicalize().is_ok_and(|real| directory.canonicalize().is_ok_and(|other| other == real))
+        let real = directory.canonicalize();
+        let is_it = |root: &PathBuf| {
+            root == directory || real.as_ref().is_ok_and(|real| root.canonicalize().is_ok_and(|other| other == *real))
+        };
+        std::iter::once(&self.properties.root).chain(&self.properties.app_roots).any(is_it)
     }
 
     fn open(path: &Path) -> Option<Self> {

@@ -14,7 +14,8 @@ fn properties() -> Properties {
     Properties {
         version: "1.2.3".to_owned(),
         pid: std::process::id(),
-        app_root: "/srv/shop".into(),
+        root: "/srv/shop".into(),
+        app_roots: vec!["/srv/shop".into()],
         addresses: vec!["127.0.0.1:3000".to_owned()],
         environment: "production".to_owned(),
         started_at: 1,
@@ -135,16 +136,26 @@ fn is_found_by_its_port(registry: TempDir, #[case] addresses: &[&str], #[case] e
 }
 
 #[rstest]
-fn is_found_by_its_application_through_links(registry: TempDir) {
-    let app = tempfile::tempdir().unwrap();
+fn is_found_by_its_applications_through_links(registry: TempDir) {
+    let [shop, blog, all] = ["shop", "blog", "all"].map(|_| tempfile::tempdir().unwrap());
     let link = registry.path().join("current");
-    symlink(app.path(), &link).unwrap();
-    let _directory =
-        InstanceDir::create(registry.path(), &Properties { app_root: link.clone(), ..properties() }).unwrap();
+    symlink(shop.path(), &link).unwrap();
+    let app_roots = vec![link.clone(), blog.path().to_owned()];
+    let properties = Properties { root: all.path().to_owned(), app_roots, ..properties() };
+    let _directory = InstanceDir::create(registry.path(), &properties).unwrap();
     let instances = list(registry.path());
-    assert!(instances[0].serves(app.path()) && instances[0].serves(&link));
+    for served in [shop.path(), &link, blog.path(), all.path()] {
+        assert!(instances[0].serves(served), "{}", served.display());
+    }
     assert!(!instances[0].serves(registry.path()));
     assert!(!instances[0].serves(Path::new("/missing")));
+}
+
+#[test]
+fn what_an_earlier_version_says_is_understood() {
+    let old = r#"{"version":"7.0.0","pid":7,"app_root":"/srv/shop","addresses":[],"environment":"production","started_at":1,"pid_file":null}"#;
+    let properties: Properties = serde_json::from_str(old).unwrap();
+    assert_eq!((properties.root, properties.app_roots), ("/srv/shop".into(), Vec::new()));
 }
 
 #[rstest]

@@ -29,6 +29,9 @@ pub struct InstanceStatus {
 pub struct GroupStatus {
     /// The application's name.
     pub name: String,
+    /// Where it is reached, such as `example.com/shop`.
+    #[serde(default)]
+    pub places: Vec<String>,
     /// The application's directory.
     pub app_root: PathBuf,
     /// The kind of application, such as `rack`.
@@ -57,6 +60,8 @@ pub enum GroupState {
     Running,
     /// Its first worker is being started.
     Spawning,
+    /// It has no worker; the next request brings one.
+    Asleep,
     /// Its application does not start.
     Broken,
 }
@@ -66,6 +71,7 @@ impl fmt::Display for GroupState {
         formatter.write_str(match self {
             Self::Running => "running",
             Self::Spawning => "spawning",
+            Self::Asleep => "asleep",
             Self::Broken => "broken",
         })
     }
@@ -78,10 +84,13 @@ pub struct WorkerStatus {
     pub pid: u32,
     /// What it is doing.
     pub state: WorkerState,
-    /// How many requests it serves at the same time.
+    /// How many requests it serves at the same time; 0 means any number.
     pub slots: usize,
     /// How many it is serving now.
     pub sessions: usize,
+    /// How many WebSockets it has open besides.
+    #[serde(default)]
+    pub websockets: usize,
     /// How many it has served.
     pub handled: u64,
     /// How long it has been running.

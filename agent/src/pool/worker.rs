@@ -6,8 +6,8 @@
 //!      │                                        │                   │ deadline: killed
 //!      └──────── died, or broke the protocol ───┴───────────────────┴─────▶ Gone
 //! ```
-//! Serving: the group routes to it. Leaving: it finishes what it has. Asked: its channels were ended, so it runs its
-//! shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it.
+//! Serving: the group routes to it. Leaving: it finishes what it has. Asked: its channels were ended, so it closes its
+//! WebSockets, runs its shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::{Rc, Weak};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::Shutdown;
 use tokio::time::timeout;
 
+use super::capacity::Permit;
 use super::group::Group;
 use super::service_times::Route;
 use super::slot::Slot;
@@ -39,11 +40,19 @@ pub struct Worker {
     process: Process,
     /// Closing it tells the process that the agent is gone.
     _control: Channel,
+    /// Each of its slots serves many requests at the same time.
+    multiplexed: bool,
     slots: OnceCell<Vec<Rc<Slot>>>,
     group: Weak<Group>,
     state: Cell<State>,
     started: Instant,
     handled: Cell<u64>,
+    /// Its room in the pool, until it is gone.
+    permit: Cell<Option<Permit>>,
+    /// When it last answered, by the pool's clock.
+    last_used: Cell<u64>,
+    /// It leaves to make room for another group's.
+    evicted: Cell<bool>,
 }
 
 impl Worker {
@@ -51,19 +60,30 @@ impl Worker {
     ///
     /// # Errors
     /// When its channels can't be registered with the event loop; the process is ended then.
-    pub fn adopt(process: WorkerProcess, group: &Rc<Group>, turn: &Rc<Turn>) -> std::io::Result<Rc<Self>> {
-        let WorkerProcess { process, control, channels } = process;
+    pub fn adopt(
+        process: WorkerProcess,
+        group: &Rc<Group>,
+        turn: &Rc<Turn>,
+        permit: Permit,
+    ) -> std::io::Result<Rc<Self>> {
+        let WorkerProcess { process, control, channels, multiplexed } = process;
         let worker = Rc::new(Self {
             process,
             _control: control,
+            multiplexed,
             slots: OnceCell::new(),
             group: Rc::downgrade(group),
             state: Cell::new(State::Serving),
             started: Instant::now(),
             handled: Cell::new(0),
+            permit: Cell::new(Some(permit)),
+            last_used: Cell::new(0),
+            evicted: Cell::new(false),
         });
-        let slots: std::io::Result<Vec<_>> =
-            channels.into_iter().map(|channel| Slot::new(channel, Rc::downgrade(&worker), Rc::clone(turn))).collect();
+        let slots: std::io::Result<Vec<_>> = channels
+            .into_iter()
+            .map(|channel| Slot::new(channel, multiplexed, Rc::downgrade(&worker), Rc::clone(turn)))
+            .collect();
         for slot in worker.slots.get_or_init(|| slots.unwrap_or_default()) {
             tokio::task::spawn_local(Rc::clone(slot).run());
         }
@@ -86,10 +106,39 @@ impl Worker {
         self.slots.get().map_or(&[], Vec::as_slice)
     }
 
-    /// How many slots have a request.
+    /// Whether it serves many requests at the same time.
     #[must_use]
-    pub fn busy(&self) -> usize {
-        self.slots().iter().filter(|slot| slot.in_flight() > 0).count()
+    pub fn is_multiplexed(&self) -> bool {
+        self.multiplexed
+    }
+
+    /// A slot that can serve a request at once, and how much the worker has to do: the less, the better. `most` is how
+    /// many requests a multiplexed worker may have; 0 for any number.
+    #[must_use]
+    pub fn vacancy(&self, most: usize) -> Option<((usize, usize), &Rc<Slot>)> {
+        if !self.multiplexed {
+            return Some(((self.busy(), 0), self.slots().iter().find(|slot| slot.is_free())?));
+        }
+        let requests = self.requests();
+        if most != 0 && requests >= most {
+            return None;
+        }
+        let slot = self.slots().iter().filter(|slot| slot.is_free()).min_by_key(|slot| slot.requests())?;
+        // WebSockets do little most of the time, but there should not be many more of them here than elsewhere.
+        Some(((requests, self.websockets()), slot))
+    }
+
+    /// How many slots have a request.
+    fn busy(&self) -> usize {
+        self.slots().iter().filter(|slot| slot.requests() > 0).count()
+    }
+
+    fn requests(&self) -> usize {
+        self.slots().iter().map(|slot| slot.requests()).sum()
+    }
+
+    fn websockets(&self) -> usize {
+        self.slots().iter().map(|slot| slot.websockets()).sum()
     }
 
     /// Whether the group may route to it.
@@ -113,6 +162,36 @@ impl Worker {
         self.leave_when_done();
     }
 
+    /// Notes that it has answered.
+    pub(super) fn used_at(&self, clock: u64) {
+        self.last_used.set(clock);
+    }
+
+    /// When it last answered, by the pool's clock.
+    pub(super) fn last_used(&self) -> u64 {
+        self.last_used.get()
+    }
+
+    /// Whether it serves nobody.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_serving() && self.requests() == 0 && self.websockets() == 0
+    }
+
+    /// How much it has to do.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (self.requests(), self.websockets())
+    }
+
+    /// Notes that it leaves to make room for another group's.
+    pub(super) fn evict(&self) {
+        self.evicted.set(true);
+    }
+
+    /// Whether it leaves to make room for another group's.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.evicted.get()
+    }
+
     /// Takes no more requests, finishes what it has, exits.
     pub fn leave(self: &Rc<Self>) {
         if self.state.get() == State::Serving {
@@ -127,7 +206,7 @@ impl Worker {
         }
         self.state.set(State::Asked);
         for slot in self.slots() {
-            slot.shut_down(Shutdown::Write);
+            slot.end();
         }
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
@@ -170,6 +249,7 @@ impl Worker {
         for slot in self.slots() {
             slot.shut_down(Shutdown::Both);
         }
+        drop(self.permit.take());
         if let Some(group) = self.group.upgrade() {
             group.forget(self, before == State::Serving);
         }
@@ -188,10 +268,10 @@ impl Worker {
         });
     }
 
-    /// What `passenger status` shows.
+    /// What `passenger status` shows; `most` as for [`Worker::vacancy`].
     #[must_use]
-    pub fn status(&self) -> WorkerStatus {
-        let sessions = self.slots().iter().map(|slot| slot.in_flight()).sum::<usize>();
+    pub fn status(&self, most: usize) -> WorkerStatus {
+        let sessions = self.requests();
         let state = match self.state.get() {
             State::Serving if sessions == 0 => WorkerState::Ready,
             State::Serving => WorkerState::Busy,
@@ -201,8 +281,9 @@ impl Worker {
         WorkerStatus {
             pid,
             state,
-            slots: self.slots().len(),
+            slots: if self.multiplexed { most } else { self.slots().len() },
             sessions,
+            websockets: self.websockets(),
             handled: self.handled(),
             uptime_seconds: self.started.elapsed().as_secs(),
             private_memory_bytes: super::snapshot::private_memory(pid).ok(),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::handshake;
 use crate::http::connection::Connection;
 use crate::http::head::Rejection;
 use crate::http::response::{self, Context, Framing};
@@ -16,8 +17,7 @@ struct Page {
     status: u16,
     title: &'static str,
     text: String,
-    /// Seconds after which trying again makes sense.
-    retry_after: Option<u32>,
+    headers: Vec<(&'static str, String)>,
 }
 
 /// Answers a request that the application did not answer; returns whether the connection goes on.
@@ -68,12 +68,23 @@ pub async fn no_file(connection: &mut Connection, context: &Context) -> io::Resu
 pub async fn reject(connection: &mut Connection, rejection: &Rejection) -> io::Result<()> {
     let protocol = passenger_native::request::Protocol::Http11;
     let context = Context { protocol, is_head: false, keep_alive: false };
-    let title = http::StatusCode::from_u16(rejection.status).ok().and_then(|status| status.canonical_reason());
-    let text = format!("The request was refused: {}.", rejection.reason);
-    Page { status: rejection.status, title: title.unwrap_or("Error"), text: paragraph(&text), retry_after: None }
-        .send(connection, &context)
-        .await
-        .map(drop)
+    Page::refusal(rejection).send(connection, &context).await.map(drop)
+}
+
+/// Answers a request that is understood but can't be served: a WebSocket handshake that can't be accepted (RFC 6455, 4.4),
+/// or something for an application that is not here.
+///
+/// # Errors
+/// When the client's connection broke.
+pub async fn refuse(connection: &mut Connection, rejection: &Rejection, context: &Context) -> io::Result<bool> {
+    let headers = match rejection.status {
+        426 => {
+            let version = ("Sec-WebSocket-Version", handshake::VERSION.to_owned());
+            vec![("Connection", "Upgrade".to_owned()), ("Upgrade", "websocket".to_owned()), version]
+        }
+        _ => Vec::new(),
+    };
+    Page { headers, ..Page::refusal(rejection) }.send(connection, context).await
 }
 
 fn not_spawned(error: &SpawnError, show_details: bool) -> Page {
@@ -95,21 +106,27 @@ fn not_spawned(error: &SpawnError, show_details: bool) -> Page {
         text.push_str(&format!("<pre>{}</pre>", escape(&error.output)));
     }
     text.push_str(&paragraph("When it is mended, touch tmp/restart.txt or reload this page in a moment."));
-    Page { status: 503, title, text, retry_after: Some(1) }
+    Page { status: 503, title, text, headers: Vec::new() }.retry_after(1)
 }
 
 impl Page {
     fn plain(status: u16, title: &'static str, text: &str) -> Self {
-        Self { status, title, text: paragraph(text), retry_after: None }
+        Self { status, title, text: paragraph(text), headers: Vec::new() }
+    }
+
+    fn refusal(rejection: &Rejection) -> Self {
+        let title = http::StatusCode::from_u16(rejection.status).ok().and_then(|status| status.canonical_reason());
+        let text = format!("The request was refused: {}.", rejection.reason);
+        Self::plain(rejection.status, title.unwrap_or("Error"), &text)
     }
 
     fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.headers.push(("Retry-After", seconds.to_string()));
         self
     }
 
     async fn send(&self, connection: &mut Connection, context: &Context) -> io::Result<bool> {
-        let Self { status, title, text, retry_after } = self;
+        let Self { status, title, text, headers } = self;
         let body = format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
              <style>{STYLE}</style></head><body><h1>{title}</h1>{text}</body></html>\n"
@@ -118,8 +135,8 @@ impl Page {
         response::status_line(out, *status);
         response::header(out, b"Content-Type", b"text/html; charset=utf-8");
         response::header(out, b"Cache-Control", b"no-store");
-        if let Some(seconds) = retry_after {
-            response::header(out, b"Retry-After", seconds.to_string().as_bytes());
+        for (name, value) in headers {
+            response::header(out, name.as_bytes(), value.as_bytes());
         }
         response::date(out);
         response::finish(out, Framing::Length(body.len() as u64), context);

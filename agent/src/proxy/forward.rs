@@ -35,6 +35,22 @@ pub enum Verdict {
     Failed(Ending),
     /// It named a file that can't be sent; nothing has been sent.
     NoFile,
+    /// The application has accepted a WebSocket handshake; nothing has been sent.
+    WebSocket {
+        /// The response frame's header.
+        frame: Header,
+        /// Its payload.
+        payload: Bytes,
+    },
+}
+
+/// Waits for what the session says next, or for the client to leave: then what is asked of the application is given up.
+async fn next(connection: &mut Connection, session: &mut Session) -> io::Result<Event> {
+    tokio::select! {
+        biased;
+        event = session.next() => Ok(event),
+        error = connection.departure() => Err(error),
+    }
 }
 
 /// Forwards the answer of a session.
@@ -43,7 +59,7 @@ pub enum Verdict {
 /// When the client's connection broke, or had to be ended in the middle of a response.
 pub async fn respond(connection: &mut Connection, session: &mut Session, context: &Context) -> io::Result<Verdict> {
     loop {
-        match session.next().await {
+        match next(connection, session).await? {
             Event::Interim(frame, payload) => {
                 if context.protocol == Protocol::Http11
                     && let Ok(interim) = native::decode(&frame, &payload)
@@ -58,16 +74,17 @@ pub async fn respond(connection: &mut Connection, session: &mut Session, context
                     Ok(answer) => payload.slice_ref(answer.body),
                     Err(error) => {
                         tracing::error!("a worker's answer could not be read: {error}");
-                        return Ok(Verdict::Failed(Ending::Lost { repeatable: false }));
+                        return Ok(Verdict::Failed(Ending::Cancelled));
                     }
                 };
                 return answer(connection, session, context, &frame, &payload, first).await;
             }
             Event::Upgrade(descriptor) => return Ok(Verdict::Tunnel(descriptor)),
             Event::End(ending) => return Ok(Verdict::Failed(ending)),
-            Event::Chunk(_) | Event::File(..) => {
+            Event::Accepted { frame, payload } => return Ok(Verdict::WebSocket { frame, payload }),
+            Event::Chunk(_) | Event::File(..) | Event::Message(..) => {
                 tracing::error!("a worker sent a body without a head");
-                return Ok(Verdict::Failed(Ending::Lost { repeatable: false }));
+                return Ok(Verdict::Failed(Ending::Cancelled));
             }
         }
     }
@@ -86,7 +103,7 @@ async fn answer(
     let status = frame.aux;
     let start = connection.output.len();
     let Ok(head) = native::decode(frame, payload) else {
-        return Ok(Verdict::Failed(Ending::Lost { repeatable: false }));
+        return Ok(Verdict::Failed(Ending::Cancelled));
     };
     let announced = head_writer::write(&mut connection.output, status, &head.headers);
     if announced.is_malformed() {
@@ -122,7 +139,7 @@ async fn answer(
     }
     body.flush().await?;
     loop {
-        match session.next().await {
+        match next(body.connection, session).await? {
             Event::Chunk(Chunk::Memory(bytes)) => {
                 body.write(bytes).await?;
                 body.flush().await?;
@@ -141,7 +158,9 @@ async fn answer(
                 return Ok(Verdict::Done { keep_alive });
             }
             Event::End(ending) => return Err(cut(&format!("the answer was not finished: {ending:?}"))),
-            Event::Interim(..) | Event::Head { .. } => return Err(cut("the application answered twice")),
+            Event::Interim(..) | Event::Head { .. } | Event::Accepted { .. } | Event::Message(..) => {
+                return Err(cut("the application answered twice"));
+            }
         }
     }
 }

@@ -1,30 +1,38 @@
 //! From bytes to something that can be served: parses the head and decides, while it is borrowed, what it asks for.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
 
+use super::handshake::Handshake;
 use super::request;
+use super::router::Miss;
 use super::static_files::StaticFile;
-use super::{Proxy, nothing};
+use super::{Proxy, Site, nothing};
 use crate::http::body::Upload;
 use crate::http::connection::Connection;
 use crate::http::head::{self, Framing, Head, MAX_HEADERS, Rejection};
 use crate::http::response::Context;
-use crate::pool::session::Request;
+use crate::pool::exchange::Request;
 
 /// What a head asks for.
 pub enum Incoming {
+    /// Something for which there is no application; there is no body.
+    Nowhere(Rejection, Context),
     /// A file in `public/`.
     File(StaticFile, Context),
-    /// The application; there is no body.
-    Request(Request, Context),
+    /// The application; there is no body. It may be to become a WebSocket.
+    Request(Rc<Site>, Request, Context, Option<Box<Handshake>>),
     /// The application, when the body is there.
     Pending(Pending),
 }
 
 /// A request whose body has not been read.
 pub struct Pending {
+    /// The application that it is for.
+    pub site: Rc<Site>,
+    script_len: usize,
     head: Bytes,
     /// Where the body ends.
     pub framing: Framing,
@@ -35,28 +43,56 @@ pub struct Pending {
 /// Takes a request head off the connection's input; `None` while it is incomplete.
 ///
 /// # Errors
-/// As [`head::parse`].
+/// As [`head::parse`], and when there is no application for what has a body.
 pub fn take(proxy: &Proxy, connection: &mut Connection) -> Result<Option<Incoming>, Rejection> {
     if !connection.may_hold_a_head() {
         return Ok(None);
-    }
-    if proxy.restart.was_touched() {
-        proxy.group.restart();
     }
     let mut scratch = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let Some((head, length)) = head::parse(&connection.input, &mut scratch)? else { return Ok(None) };
     let context = context(&head, connection);
     let (framing, expects_continue) = (head.framing, head.expects_continue);
+    let (site, script_len) = match proxy.router.find(host(&head), head.target) {
+        Ok((site, script_len)) => (Rc::clone(site), script_len),
+        Err(miss) if framing == Framing::None => {
+            connection.take_head(length).clear();
+            return Ok(Some(Incoming::Nowhere(rejection(miss), context)));
+        }
+        // What would have to be read first is not worth it.
+        Err(miss) => return Err(rejection(miss)),
+    };
+    if site.restart.was_touched() {
+        site.group.restart();
+    }
     if framing != Framing::None {
         let head = connection.take_head(length).freeze();
-        return Ok(Some(Incoming::Pending(Pending { head, framing, expects_continue })));
+        return Ok(Some(Incoming::Pending(Pending { site, script_len, head, framing, expects_continue })));
     }
-    let incoming = match proxy.static_files.find(&head) {
+    let incoming = match site.static_files.find(&head, script_len) {
         Some(file) => Incoming::File(file, context),
-        None => Incoming::Request(request::encode(proxy, connection, &head, nothing())?, context),
+        None => {
+            let handshake = Handshake::read(&head);
+            let mut request = request::encode(&site, script_len, connection, &head, nothing())?;
+            request.is_websocket = matches!(handshake, Some(Handshake::Valid(_)));
+            Incoming::Request(site, request, context, handshake.map(Box::new))
+        }
     };
     connection.take_head(length).clear();
     Ok(Some(incoming))
+}
+
+/// The host that a request names (RFC 9112, 3.2.2).
+fn host<'b>(head: &Head<'b>) -> &'b [u8] {
+    let header = || head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
+    head.authority.map_or_else(|| header().map_or(&[][..], |header| header.value), str::as_bytes)
+}
+
+/// The answer where there is no application (RFC 9110, 15.5.5 and 15.5.20).
+const fn rejection(miss: Miss) -> Rejection {
+    match miss {
+        Miss::Host => Rejection { status: 421, reason: "this server has no application for this host" },
+        Miss::Path => Rejection { status: 404, reason: "there is no application at this address" },
+    }
 }
 
 fn context(head: &Head<'_>, connection: &Connection) -> Context {
@@ -69,17 +105,13 @@ impl Pending {
     ///
     /// # Errors
     /// When it does not fit into a frame.
-    pub fn request(
-        &self,
-        proxy: &Proxy,
-        connection: &Connection,
-        upload: Upload,
-    ) -> Result<(Request, Context), Rejection> {
+    pub fn request(&self, connection: &Connection, upload: Upload) -> Result<(Request, Context), Rejection> {
         let mut scratch = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         // Parsed a second time, as borrowing it over the upload would keep 4 KB of headers in every connection's task.
         let Some((head, _)) = head::parse(self.head.chunk(), &mut scratch)? else {
             return Err(Rejection { status: 400, reason: "the request head is malformed" });
         };
-        Ok((request::encode(proxy, connection, &head, upload)?, context(&head, connection)))
+        let request = request::encode(&self.site, self.script_len, connection, &head, upload)?;
+        Ok((request, context(&head, connection)))
     }
 }

@@ -1,17 +1,21 @@
 //! What happens to a request, in order:
 //!
 //! ```text
-//!   restart.txt touched? ─▶ a file in public/? ─▶ upload ─▶ pool ─▶ forward the answer (or tunnel, or error page)
+//!   which application? ─▶ restart.txt touched? ─▶ a file in public/? ─▶ upload ─▶ pool ─▶ forward the answer
+//!                                                                                         (or WebSocket, tunnel, error page)
 //! ```
 
 mod error_page;
 mod forward;
+mod handshake;
 mod head_writer;
 mod incoming;
 mod request;
+pub mod router;
 mod sendfile;
 mod static_files;
 mod tunnel;
+mod websocket;
 
 use std::io;
 use std::path::Path;
@@ -23,26 +27,35 @@ use crate::http::body::{self, BodyError, Upload};
 use crate::http::connection::{Arrival, Connection};
 use crate::http::head::Rejection;
 use crate::http::response::Context;
+use crate::pool::exchange::{Exchange, Request};
 use crate::pool::group::Group;
 use crate::pool::restart::RestartFile;
-use crate::pool::session::{Ending, Exchange, Request, Session};
+use crate::pool::session::{Ending, Session};
 
 use forward::Verdict;
+use handshake::Handshake;
 use incoming::{Incoming, Pending};
+use router::Router;
 
 /// The answer for which a client with `Expect: 100-continue` waits (RFC 9110, 15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// How often a request may be given to a worker.
 const ATTEMPTS: u32 = 3;
 
-/// Everything a request needs on its way.
-pub struct Proxy {
+/// One application as requests meet it.
+pub struct Site {
     /// Who serves it.
     pub group: Rc<Group>,
     /// What restarts the application.
     pub restart: RestartFile,
     /// What is served without the application.
     pub static_files: StaticFiles,
+}
+
+/// Everything a request needs on its way.
+pub struct Proxy {
+    /// Which application it is for.
+    pub router: Router<Rc<Site>>,
     /// Where bodies go that do not fit into memory.
     pub buffer_dir: Rc<Path>,
 }
@@ -70,8 +83,17 @@ impl Proxy {
             }
         };
         match incoming {
+            Incoming::Nowhere(rejection, context) => error_page::refuse(connection, &rejection, &context).await,
             Incoming::File(file, context) => file.send(connection, context).await,
-            Incoming::Request(request, context) => self.dispatch(connection, request, context).await,
+            Incoming::Request(site, request, context, handshake) => {
+                // Only workers that leave the WebSocket to the server need not see what is wrong with the handshake.
+                if let Some(Handshake::Invalid(rejection)) = handshake.as_deref()
+                    && site.group.is_multiplexed()
+                {
+                    return error_page::refuse(connection, rejection, &context).await;
+                }
+                self.dispatch(&site, connection, request, context, handshake).await
+            }
             Incoming::Pending(pending) => self.upload(connection, pending).await,
         }
     }
@@ -79,8 +101,8 @@ impl Proxy {
     async fn upload(&self, connection: &mut Connection, pending: Pending) -> io::Result<bool> {
         let ask = pending.expects_continue.then_some(CONTINUE);
         match body::read(connection, pending.framing, ask, &self.buffer_dir).await {
-            Ok(upload) => match pending.request(self, connection, upload) {
-                Ok((request, context)) => self.dispatch(connection, request, context).await,
+            Ok(upload) => match pending.request(connection, upload) {
+                Ok((request, context)) => self.dispatch(&pending.site, connection, request, context, None).await,
                 Err(rejection) => refuse(connection, &rejection).await,
             },
             Err(BodyError::Rejected(rejection)) => refuse(connection, &rejection).await,
@@ -92,17 +114,26 @@ impl Proxy {
         }
     }
 
-    /// Has the application answer; again if a worker died that had not begun with the request.
-    async fn dispatch(&self, connection: &mut Connection, request: Request, context: Context) -> io::Result<bool> {
+    /// Has the application answer; again if a worker died that had not begun with the request, and once more if it may
+    /// have begun and the method is safe (RFC 9110, 9.2.1). Nothing has been sent to the client then.
+    async fn dispatch(
+        &self,
+        site: &Site,
+        connection: &mut Connection,
+        request: Request,
+        context: Context,
+        handshake: Option<Box<Handshake>>,
+    ) -> io::Result<bool> {
         let request = Rc::new(request);
         let mut attempt = 1;
+        let mut may_begin_again = request.is_safe && handshake.is_none();
         loop {
             if let Some(mut file) = request.body.as_deref() {
                 io::Seek::rewind(&mut file)?;
             }
             let exchange = Exchange::new(Rc::clone(&request), Rc::clone(&self.buffer_dir));
             let mut session = Session::new(Rc::clone(&exchange));
-            self.group.submit(exchange);
+            site.group.submit(exchange);
             let ending = match forward::respond(connection, &mut session, &context).await? {
                 Verdict::Done { keep_alive } => return Ok(keep_alive),
                 Verdict::Tunnel(descriptor) => {
@@ -110,11 +141,24 @@ impl Proxy {
                     tunnel::run(connection, descriptor).await?;
                     return Ok(false);
                 }
+                Verdict::WebSocket { frame, payload } => {
+                    match websocket::accept(connection, handshake.as_deref(), &frame, &payload) {
+                        // In a box of its own, as most connections never need that much.
+                        Ok(()) => return Box::pin(websocket::run(connection, session)).await.map(|()| false),
+                        Err(mistake) => tracing::error!("a WebSocket handshake failed: {mistake}"),
+                    }
+                    Ending::Cancelled
+                }
                 Verdict::NoFile => return error_page::no_file(connection, &context).await,
                 Verdict::Failed(ending) => ending,
             };
-            if !matches!(ending, Ending::Lost { repeatable: true }) || attempt == ATTEMPTS {
-                let show_details = self.group.config().is_development();
+            let again = match ending {
+                Ending::Lost { repeatable: true } => true,
+                Ending::Lost { repeatable: false } => std::mem::take(&mut may_begin_again),
+                _ => false,
+            };
+            if !again || attempt == ATTEMPTS {
+                let show_details = site.group.config().is_development();
                 return error_page::send(connection, &ending, &context, show_details).await;
             }
             attempt += 1;

@@ -5,24 +5,30 @@ use std::rc::Rc;
 use passenger_native::headers::{self, BlockWriter};
 use passenger_native::request::{self, Body, RequestLine, Scheme};
 
-use super::Proxy;
+use super::Site;
 use crate::http::body::Upload;
 use crate::http::connection::Connection;
 use crate::http::head::{Framing, Head, Rejection};
-use crate::pool::session::Request;
+use crate::pool::exchange::Request;
 
-/// Makes the frame.
+/// Makes the frame; the first `script_len` bytes of the target are the application's base URI.
 ///
 /// # Errors
 /// 431 when it is longer than a frame can be.
-pub fn encode(proxy: &Proxy, connection: &Connection, head: &Head<'_>, upload: Upload) -> Result<Request, Rejection> {
+pub fn encode(
+    site: &Site,
+    script_len: usize,
+    connection: &Connection,
+    head: &Head<'_>,
+    upload: Upload,
+) -> Result<Request, Rejection> {
     let peer = &connection.peer;
     let line = RequestLine {
         protocol: head.protocol,
         scheme: Scheme::Http,
         method: head.method.as_bytes(),
         target: head.target.as_bytes(),
-        script_len: 0,
+        script_len: u16::try_from(script_len).unwrap_or_default(),
         peer: peer.address.as_bytes(),
         peer_port: peer.port,
         local_port: peer.local_port,
@@ -42,7 +48,8 @@ pub fn encode(proxy: &Proxy, connection: &Connection, head: &Head<'_>, upload: U
             Upload::File(file, _) => Some(Rc::new(file)),
         },
         is_safe: matches!(head.method, "GET" | "HEAD" | "OPTIONS"),
-        route: proxy.group.route(head.method, head.target),
+        route: site.group.route(head.method, head.target),
+        is_websocket: false,
     })
 }
 

@@ -44,9 +44,10 @@ impl StaticFiles {
         Self { root, names: RefCell::default(), changed: Cell::new(None), looked: Cell::new(u64::MAX), turn }
     }
 
-    /// The file that a request is for, if there is one.
+    /// The file that a request is for, if there is one; the first `script_len` bytes of its target are the application's
+    /// base URI.
     #[must_use]
-    pub fn find(&self, head: &Head<'_>) -> Option<StaticFile> {
+    pub fn find(&self, head: &Head<'_>, script_len: usize) -> Option<StaticFile> {
         if !matches!(head.method, "GET" | "HEAD") {
             return None;
         }
@@ -54,7 +55,7 @@ impl StaticFiles {
         if self.names.borrow().is_empty() {
             return None;
         }
-        let path = relative_path(head.target)?;
+        let path = relative_path(head.target.get(script_len..)?)?;
         let mut page = path.clone().into_os_string();
         page.push(".html");
         let candidates = [path.clone(), path.join("index.html"), PathBuf::from(page)];

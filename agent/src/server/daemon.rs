@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use super::report::{READY, Report};
 use super::{StartError, logging};
-use crate::config::Config;
+use crate::config::InstanceConfig;
 use crate::sys;
 use crate::sys::process::Fork;
 
@@ -21,7 +21,7 @@ pub enum Side {
 ///
 /// # Errors
 /// When the system can't fork.
-pub fn split(config: &Config, log: Option<&File>) -> Result<Side, StartError> {
+pub fn split(config: &InstanceConfig, log: Option<&File>) -> Result<Side, StartError> {
     if !config.daemonize {
         return Ok(Side::Server(Report::terminal()));
     }

@@ -38,21 +38,28 @@ impl Signals {
 }
 
 /// Finishes what is under way. A second signal ends the patience.
-pub async fn drain(lobby: &Lobby, group: &Rc<Group>, signals: &mut Signals) {
+pub async fn drain(lobby: &Lobby, groups: &[Rc<Group>], signals: &mut Signals) {
     lobby.close();
     let gracefully = async {
         if timeout(REQUEST_DEADLINE, lobby.empty()).await.is_err() {
             let (open, seconds) = (lobby.present(), REQUEST_DEADLINE.as_secs());
             tracing::warn!("{open} connections were still busy {seconds} s after the stop; they are cut off");
         }
-        group.close();
+        let empty = async {
+            for group in groups {
+                group.empty().await;
+            }
+        };
+        groups.iter().for_each(|group| group.close());
         // Each worker has its own deadline; this one is for what goes wrong with those.
-        let _ = timeout(LEAVE_DEADLINE + Duration::from_secs(5), group.empty()).await;
+        let _ = timeout(LEAVE_DEADLINE + Duration::from_secs(5), empty).await;
     };
     tokio::select! {
         () = gracefully => {}
         () = signals.wait() => {}
     }
-    group.close();
-    group.kill();
+    for group in groups {
+        group.close();
+        group.kill();
+    }
 }

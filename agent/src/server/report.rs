@@ -4,11 +4,12 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::StartError;
-use crate::app::detect::App;
-use crate::config::Config;
+use super::{Plan, PlannedApp, StartError};
+use crate::app::detect::Start;
+use crate::pool::group::Group;
 
 /// Stands before everything else on the pipe: the instance is ready.
 pub const READY: u8 = b'1';
@@ -20,60 +21,77 @@ pub struct Report {
     /// The process that waits for an instance in the background; it is told once.
     parent: Option<Cell<Option<File>>>,
     is_ready: Cell<bool>,
+    /// Whether steps say of which application they are.
+    names_apps: bool,
 }
 
 impl Report {
     /// Reports on the terminal.
     pub fn terminal() -> Self {
-        Self { parent: None, is_ready: Cell::new(false) }
+        Self { parent: None, is_ready: Cell::new(false), names_apps: false }
     }
 
     /// Reports to the process that waits.
     pub fn parent(pipe: File) -> Self {
-        Self { parent: Some(Cell::new(Some(pipe))), is_ready: Cell::new(false) }
+        Self { parent: Some(Cell::new(Some(pipe))), is_ready: Cell::new(false), names_apps: false }
+    }
+
+    /// Says whether there are several applications, which must be told apart.
+    pub fn names_apps(&mut self, names_apps: bool) {
+        self.names_apps = names_apps;
     }
 
     /// The application is about to be loaded.
-    pub fn starting(&self, app: &App, environment: &str) {
+    pub fn starting(&self, PlannedApp { app, config, .. }: &PlannedApp) {
+        let entry = match &app.start {
+            Start::Entry(entry) => format!("{} in ", entry.object),
+            Start::File(_) => String::new(),
+        };
         self.say(&format!(
-            "Phusion Passenger {}: starting {} ({}, {environment})\n",
+            "Phusion Passenger {}: starting {entry}{} ({}, {})\n",
             env!("CARGO_PKG_VERSION"),
             app.root.display(),
-            app.kind.name()
+            app.kind.name(),
+            config.environment,
         ));
     }
 
-    /// A step of starting the application begins. After the first start these are the log's matter.
-    pub fn step(&self, step: &str) {
+    /// A step of starting the application called `app` begins. After the first start these are the log's matter.
+    pub fn step(&self, app: &str, step: &str) {
+        let whose = if self.names_apps { format!("{app}: ") } else { String::new() };
         if self.is_ready.get() {
-            tracing::info!("{step}");
+            tracing::info!("{whose}{step}");
         } else {
-            self.say(&format!("  {step}…\n"));
+            self.say(&format!("  {whose}{step}…\n"));
         }
     }
 
-    /// The instance serves.
-    pub fn ready(&self, addresses: &[String], config: &Config, took: Duration) {
+    /// The instance serves; `groups` are those of the applications, in the same order.
+    pub fn ready(&self, addresses: &[String], plan: &Plan, groups: &[Rc<Group>], took: Duration) {
         self.is_ready.set(true);
+        let config = &plan.instance;
         let urls: Vec<String> = addresses.iter().map(|address| url(address)).collect();
-        let how_to_stop = if config.daemonize {
-            format!("passenger stop {}", config.app_root.display())
-        } else {
-            "Ctrl-C".to_owned()
-        };
-        let mut text = format!(
-            "Ready in {:.1} s\n  address      {}\n  application  {}\n  environment  {}\n",
-            took.as_secs_f64(),
-            urls.join(" "),
-            config.app_root.display(),
-            config.environment,
-        );
+        let how_to_stop =
+            if config.daemonize { format!("passenger stop {}", config.root.display()) } else { "Ctrl-C".to_owned() };
+        let mut text = format!("Ready in {:.1} s\n  address      {}\n", took.as_secs_f64(), urls.join(" "));
+        for (planned, group) in plan.apps.iter().zip(groups) {
+            text.push_str(&format!("  application  {}\n", self.application(planned, group)));
+        }
+        text.push_str(&format!("  environment  {}\n", config.environment));
         if let Some(log) = &config.log_file {
             text.push_str(&format!("  log          {}\n", log.display()));
         }
         text.push_str(&format!("  stop with    {how_to_stop}\n"));
         self.say(&text);
         self.tell_parent(READY, &text);
+    }
+
+    fn application(&self, PlannedApp { config, .. }: &PlannedApp, group: &Group) -> String {
+        if !self.names_apps {
+            return config.root.display().to_string();
+        }
+        let broken = if group.is_broken() { "; it could not be started, see passenger status" } else { "" };
+        format!("{} at {} in {}{broken}", config.name, config.places().join(", "), config.root.display())
     }
 
     /// The instance could not be started.

@@ -25,12 +25,14 @@ pub struct Starting<'a> {
     pub step: String,
     /// Its first message, if that was read already.
     pub early: Option<FromProcess>,
+    /// What it said of itself when it was ready.
+    multiplexed: bool,
 }
 
 impl<'a> Starting<'a> {
     /// Executes the interpreter and tells it what to load. With `slots` it becomes a worker.
     pub fn exec(launch: &'a Launch, reaper: &Rc<Reaper>, slots: Option<&[OwnedFd]>) -> Result<Self, SpawnError> {
-        let interpreter = launch.ruby.interpreter.display();
+        let interpreter = launch.runtime.interpreter.display();
         let step = format!("starting {interpreter}");
         let failed = |error: std::io::Error| SpawnError::new(&launch.app, &step, error.to_string());
         (launch.progress)(&step);
@@ -45,7 +47,7 @@ impl<'a> Starting<'a> {
         let descriptors: Vec<_> = slots.unwrap_or_default().iter().map(AsFd::as_fd).collect();
         channel.send(&load, &descriptors).map_err(failed)?;
         let deadline = Instant::now() + launch.start_timeout;
-        Ok(Self { launch, process, channel, output, deadline, step, early: None })
+        Ok(Self { launch, process, channel, output, deadline, step, early: None, multiplexed: false })
     }
 
     /// Waits until the process says that it is ready.
@@ -60,7 +62,8 @@ impl<'a> Starting<'a> {
                 },
             };
             match message {
-                Some(FromProcess::Ready { .. }) => {
+                Some(FromProcess::Ready { multiplexed, .. }) => {
+                    self.multiplexed = multiplexed;
                     self.output.log_from_now_on();
                     return Ok(self);
                 }
@@ -90,6 +93,11 @@ impl<'a> Starting<'a> {
         }
     }
 
+    /// The worker that it has become, with the agent's ends of its data channels.
+    pub fn worker(self, channels: Vec<OwnedFd>) -> WorkerProcess {
+        WorkerProcess { process: self.process, control: self.channel, channels, multiplexed: self.multiplexed }
+    }
+
     async fn error(&self, reason: impl Into<String>) -> SpawnError {
         let kept = self.output.kept().await;
         SpawnError { output: tail(&kept).to_owned(), ..SpawnError::new(&self.launch.app, &self.step, reason) }
@@ -109,7 +117,7 @@ pub async fn start_worker(launch: &Launch, reaper: &Rc<Reaper>) -> Result<Worker
     let starting = Starting::exec(launch, reaper, Some(&theirs))?;
     drop(theirs);
     let started = starting.ready().await?;
-    Ok(WorkerProcess { process: started.process, control: started.channel, channels: ours })
+    Ok(started.worker(ours))
 }
 
 /// Both ends of a worker's data channels.
@@ -133,5 +141,5 @@ pub fn adopt<'a>(
     let step = "starting a worker".to_owned();
     let process = Process::new(Pid::from_raw(pid), reaper)
         .map_err(|error| SpawnError::new(&launch.app, &step, error.to_string()))?;
-    Ok(Starting { launch, process, channel, output, deadline, step, early })
+    Ok(Starting { launch, process, channel, output, deadline, step, early, multiplexed: false })
 }

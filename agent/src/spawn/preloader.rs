@@ -100,7 +100,7 @@ impl Preloader {
         };
         let starting = handshake::adopt(launch, &self.shared.reaper, pid, channel, output, deadline, early)?;
         let started = starting.ready().await?;
-        Ok(WorkerProcess { process: started.process, control: started.channel, channels })
+        Ok(started.worker(channels))
     }
 
     async fn pid_of(

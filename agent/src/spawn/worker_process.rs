@@ -64,4 +64,6 @@ pub struct WorkerProcess {
     pub control: Channel,
     /// The agent's ends of its data channels, one a slot.
     pub channels: Vec<OwnedFd>,
+    /// Each of its data channels carries many requests at the same time.
+    pub multiplexed: bool,
 }

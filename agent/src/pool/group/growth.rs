@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::{Failure, Group};
+use crate::pool::capacity::{Need, Permit};
 use crate::pool::session::Ending;
 use crate::pool::worker::Worker;
 use crate::spawn::{SpawnError, Spawner};
@@ -14,38 +15,61 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 impl Group {
-    /// Starts the first worker, and when that is ready sees to the others.
+    /// Starts the first worker, if there is room for it, and when that is ready sees to the others.
     ///
     /// # Errors
     /// Why the application could not be started.
     pub async fn boot(&self) -> Result<(), Rc<SpawnError>> {
+        let Some(permit) = self.permit(Need::Standby) else { return Ok(()) };
         self.state.borrow_mut().spawning += 1;
         let spawner = Rc::clone(&self.state.borrow().spawner);
-        let result = self.start_worker(&spawner).await;
+        let result = self.start_worker(&spawner, permit).await;
         self.state.borrow_mut().spawning -= 1;
-        let worker = result?;
-        self.state.borrow_mut().serving.push(worker);
+        self.welcome(result?);
         self.keep_up(false);
         Ok(())
     }
 
+    /// The same, but what can't be started is tried again later.
+    pub async fn boot_or_retry(&self) {
+        if let Err(error) = self.boot().await {
+            self.failed(error);
+        }
+    }
+
+    /// Whether it has no worker because none can be started.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        let state = self.state.borrow();
+        state.failure.is_some() && state.serving.is_empty()
+    }
+
     /// Starts a worker if one is missing: below the minimum, or `busy` and below the maximum.
     pub(super) fn keep_up(&self, busy: bool) {
-        let mut state = self.state.borrow_mut();
+        let state = self.state.borrow();
         let (have, coming) = (state.serving.len(), state.spawning);
         let all = have + state.leaving.len() + coming;
         let wanted = have + coming < self.config.min_workers || ((busy || !state.queue.is_empty()) && coming == 0);
         let waits = state.failure.as_ref().is_some_and(|failure| failure.until > Instant::now());
+        let has_none = have + coming == 0;
         // Workers that leave count, but they must not keep the last one from being replaced, however long they take.
-        let full = all >= self.config.max_workers && have + coming > 0;
+        let full = all >= self.config.max_workers && !has_none;
         if state.closing || !wanted || full || waits || state.successor.is_some() {
             return;
         }
-        state.spawning += 1;
+        let replaces = has_none && state.leaving.iter().any(|worker| !worker.is_evicted());
+        let need = match (state.queue.is_empty(), has_none) {
+            (true, _) => Need::Standby,
+            (false, true) => Need::First,
+            (false, false) => Need::More,
+        };
         let spawner = Rc::clone(&state.spawner);
         drop(state);
+        let permit = if replaces { Some(self.capacity.overdraw()) } else { self.permit(need) };
+        let Some(permit) = permit else { return };
+        self.state.borrow_mut().spawning += 1;
         self.in_background(async move |group| {
-            let result = group.start_worker(&spawner).await;
+            let result = group.start_worker(&spawner, permit).await;
             let mut state = group.state.borrow_mut();
             state.spawning -= 1;
             let outdated = state.closing || !Rc::ptr_eq(&spawner, &state.spawner);
@@ -60,16 +84,21 @@ impl Group {
         });
     }
 
+    fn permit(&self, need: Need) -> Option<Permit> {
+        self.capacity.take(&self.me.upgrade()?, need)
+    }
+
     pub(super) fn in_background(&self, work: impl AsyncFnOnce(Rc<Self>) + 'static) {
         if let Some(group) = self.me.upgrade() {
             tokio::task::spawn_local(async move { work(group).await });
         }
     }
 
-    pub(super) async fn start_worker(&self, spawner: &Spawner) -> Result<Rc<Worker>, Rc<SpawnError>> {
+    pub(super) async fn start_worker(&self, spawner: &Spawner, permit: Permit) -> Result<Rc<Worker>, Rc<SpawnError>> {
         let process = spawner.spawn().await.map_err(Rc::new)?;
         let Some(group) = self.me.upgrade() else { return Err(Rc::new(SpawnError::closing(&self.app))) };
-        Worker::adopt(process, &group, &self.turn).map_err(|error| Rc::new(SpawnError::channels(&self.app, &error)))
+        Worker::adopt(process, &group, &self.turn, permit)
+            .map_err(|error| Rc::new(SpawnError::channels(&self.app, &error)))
     }
 
     pub(super) fn welcome(&self, worker: Rc<Worker>) {

@@ -1,7 +1,7 @@
 //! All workers of one application, the requests that wait for one, and the decision to start and end workers.
 //!
 //! ```text
-//!              submit                       a slot is idle, or a short request fits behind short ones
+//!              submit                       a slot is free, or a short request fits behind short ones
 //!   request ───────────▶ place ──────────────────────────────▶ slot
 //!                          │ none                                ▲
 //!                          ▼                                     │ answered, worker ready
@@ -11,6 +11,7 @@
 //! stays if there never is one. In development requests wait for the second, so that a reload shows the change.
 
 mod ending;
+mod eviction;
 mod growth;
 mod restart;
 
@@ -21,8 +22,10 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::app::detect::App;
+use crate::pool::capacity::Capacity;
+use crate::pool::exchange::Exchange;
 use crate::pool::service_times::{Route, ServiceTimes};
-use crate::pool::session::{Ending, Exchange};
+use crate::pool::session::Ending;
 use crate::pool::slot::Slot;
 use crate::pool::snapshot::{GroupState, GroupStatus};
 use crate::pool::turn::Turn;
@@ -31,7 +34,7 @@ use crate::spawn::{SpawnError, Spawner};
 
 /// What a group must know of the configuration.
 pub struct GroupConfig {
-    /// The most workers.
+    /// The most workers, at least 1; with those of other groups there may be fewer.
     pub max_workers: usize,
     /// Workers that are kept when there is nothing to do.
     pub min_workers: usize,
@@ -39,6 +42,8 @@ pub struct GroupConfig {
     pub max_queue: usize,
     /// Requests after which a worker is replaced; 0 for never.
     pub max_requests: u64,
+    /// The most requests that a multiplexed worker serves at the same time, without WebSockets; 0 for no limit.
+    pub max_concurrent_requests: usize,
     /// `development`, `production`…
     pub environment: String,
 }
@@ -75,6 +80,7 @@ pub struct Group {
     app: App,
     config: GroupConfig,
     turn: Rc<Turn>,
+    capacity: Rc<Capacity>,
     new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
     times: RefCell<ServiceTimes>,
     state: RefCell<State>,
@@ -83,8 +89,15 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group without workers. `new_spawner` makes a spawner that loads the application as it is then.
-    pub fn new(app: App, config: GroupConfig, turn: Rc<Turn>, new_spawner: Box<dyn Fn() -> Rc<Spawner>>) -> Rc<Self> {
+    /// A group without workers, for which `capacity` has room. `new_spawner` makes a spawner that loads the application
+    /// as it is then.
+    pub fn new(
+        app: App,
+        config: GroupConfig,
+        turn: Rc<Turn>,
+        capacity: Rc<Capacity>,
+        new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
+    ) -> Rc<Self> {
         let state = State {
             spawner: new_spawner(),
             successor: None,
@@ -96,16 +109,19 @@ impl Group {
             closing: false,
             emptied: None,
         };
-        Rc::new_cyclic(|me| Self {
+        let group = Rc::new_cyclic(|me| Self {
             app,
             config,
             turn,
+            capacity,
             new_spawner,
             times: RefCell::default(),
             state: RefCell::new(state),
             me: me.clone(),
             retry_planned: Cell::new(false),
-        })
+        });
+        group.capacity.join(&group);
+        group
     }
 
     /// What it runs.
@@ -126,6 +142,12 @@ impl Group {
         self.times.borrow().route(method, target)
     }
 
+    /// Whether its workers serve many requests at the same time, as far as it has any.
+    #[must_use]
+    pub fn is_multiplexed(&self) -> bool {
+        self.state.borrow().serving.iter().any(|worker| worker.is_multiplexed())
+    }
+
     /// Gives a request to a worker, or lets it wait for one. The exchange tells what becomes of it.
     pub fn submit(&self, exchange: Rc<Exchange>) {
         let mut state = self.state.borrow_mut();
@@ -135,7 +157,7 @@ impl Group {
         if state.queue.is_empty()
             && let Some((slot, expected)) = self.place(&state, &exchange)
         {
-            let all_busy = slot.in_flight() > 0;
+            let all_busy = slot.is_crowded();
             drop(state);
             slot.dispatch(exchange, expected);
             if all_busy {
@@ -162,16 +184,13 @@ impl Group {
         self.keep_up(true);
     }
 
-    /// An idle slot of the least busy worker; if there is none, the slot where a short request waits least.
+    /// A free slot of the least busy worker; if there is none, the slot where a short request waits least.
     fn place(&self, state: &State, exchange: &Exchange) -> Option<(Rc<Slot>, Option<u32>)> {
         let request = exchange.request();
         let expected = if request.is_safe { self.times.borrow().short(request.route) } else { None };
-        let idle = state
-            .serving
-            .iter()
-            .filter_map(|worker| Some((worker.busy(), worker.slots().iter().find(|slot| slot.is_idle())?)))
-            .min_by_key(|(busy, _)| *busy);
-        if let Some((_, slot)) = idle {
+        let most = self.config.max_concurrent_requests;
+        let free = state.serving.iter().filter_map(|worker| worker.vacancy(most)).min_by_key(|(load, _)| *load);
+        if let Some((_, slot)) = free {
             return Some((Rc::clone(slot), expected));
         }
         expected?;
@@ -198,6 +217,7 @@ impl Group {
     /// A worker has answered a request.
     pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, route: Route, micros: u32) {
         self.times.borrow_mut().record(route, micros);
+        worker.used_at(self.capacity.tick());
         if self.config.max_requests != 0 && worker.handled() >= self.config.max_requests && worker.is_serving() {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
             self.retire(worker);
@@ -206,6 +226,7 @@ impl Group {
         if !self.state.borrow().queue.is_empty() {
             self.feed();
         }
+        self.capacity.idle(self, worker);
     }
 
     fn retire(&self, worker: &Rc<Worker>) {
@@ -230,26 +251,29 @@ impl Group {
         self.keep_up(false);
     }
 
-    /// What `passenger status` shows.
+    /// What `passenger status` shows; `places` is where the application is reached.
     #[must_use]
-    pub fn status(&self) -> GroupStatus {
+    pub fn status(&self, places: Vec<String>) -> GroupStatus {
+        let most = self.config.max_concurrent_requests;
         let state = self.state.borrow();
         let condition = match (&state.failure, state.serving.is_empty()) {
             (Some(_), true) => GroupState::Broken,
+            (None, true) if state.spawning == 0 => GroupState::Asleep,
             (None, true) => GroupState::Spawning,
             (_, false) => GroupState::Running,
         };
         GroupStatus {
-            name: self.app.name(),
+            name: self.app.name.clone(),
+            places,
             app_root: self.app.root.clone(),
             kind: self.app.kind.name().to_owned(),
             environment: self.config.environment.clone(),
             state: condition,
-            queue_size: state.queue.len(),
+            queue_size: state.queue.iter().filter(|exchange| !exchange.is_abandoned()).count(),
             queue_max: self.config.max_queue,
             spawning: state.spawning + usize::from(state.successor.is_some()),
             last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),
-            workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status()).collect(),
+            workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status(most)).collect(),
         }
     }
 }

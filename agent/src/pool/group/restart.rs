@@ -24,8 +24,10 @@ impl Group {
         // A restart that is under way is overtaken: its outcome will find another successor and step back.
         state.successor = Some(Rc::clone(&spawner));
         drop(state);
+        // It takes the place of one that ends when it is ready.
+        let permit = self.capacity.overdraw();
         self.in_background(async move |group| {
-            let result = group.start_worker(&spawner).await;
+            let result = group.start_worker(&spawner, permit).await;
             let mut state = group.state.borrow_mut();
             if state.closing || !state.successor.as_ref().is_some_and(|successor| Rc::ptr_eq(successor, &spawner)) {
                 drop(state);

@@ -11,10 +11,10 @@ use rb_sys::{
     ruby_value_type::{RUBY_T_ARRAY, RUBY_T_STRING},
 };
 
-use crate::error;
+use crate::{error, sending};
 
 /// Up to this many bytes a body travels in one frame with its head.
-const ONE_FRAME: usize = 900 * 1024;
+const ONE_FRAME: usize = sending::PART;
 
 /// The head of a response, checked and in the output up to its last header.
 pub(crate) struct Head<'a> {

@@ -10,7 +10,7 @@ use magnus::{Error, Ruby};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use passenger_native::connection::Connection;
-use passenger_native::frame::{Header, MAX_PAYLOAD};
+use passenger_native::frame::Header;
 use rb_sys::{VALUE, rb_str_new_frozen};
 
 use crate::response::bytes;
@@ -18,6 +18,9 @@ use crate::{error, gvl};
 
 /// From this many bytes on a string is sent from where it is instead of being copied.
 pub(crate) const LARGE: usize = 16 * 1024;
+/// A longer string travels in several frames, so that the agent can forward the first while it receives the next, and
+/// needs no large piece of memory for it.
+pub(crate) const PART: usize = 128 * 1024;
 
 /// Sends the output.
 pub(crate) fn flush(ruby: &Ruby, connection: &mut Connection) -> Result<(), Error> {
@@ -48,7 +51,7 @@ pub(crate) fn send_data(ruby: &Ruby, connection: &mut Connection, string: VALUE,
     let string = snapshot(string)?;
     let mut at = 0;
     while at < length {
-        let part = at..length.min(at + MAX_PAYLOAD);
+        let part = at..length.min(at + PART);
         let header = if part.end == length { last } else { Header { flags: 0, value: 0, ..last } };
         connection.output().extend_from_slice(&Header { length: part.len() as u32, ..header }.encode());
         at = part.end;

@@ -1,0 +1,150 @@
+//! What is said about one application.
+
+use super::settings::Settings;
+use super::{ConfigError, Environment, address, wanted};
+use crate::app::detect::Wanted;
+use crate::app::runtime::Interpreters;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the instance was told about one of its applications. Paths are absolute unless a field says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppConfig {
+    /// What it is called; no two applications of an instance have the same name.
+    pub name: String,
+    /// The application's directory, symbolic links kept, so that a `current` link can be switched.
+    pub root: PathBuf,
+    /// The hosts that it answers for, in lower case; `*.example.com` is all below `example.com`. None is all hosts that
+    /// no other application names.
+    pub server_names: Vec<String>,
+    /// The path below which it is, without a slash at its end: empty, or `/shop`.
+    pub base_uri: String,
+    /// The application's environment, such as `production`.
+    pub environment: String,
+    /// The limits of its workers.
+    pub pool: PoolConfig,
+    /// How workers come to be.
+    pub spawn_method: SpawnMethod,
+    /// What was said about the application to run.
+    pub wanted: Wanted,
+    /// The interpreters that were named to run it with.
+    pub interpreters: Interpreters,
+    /// The directory with static files; it need not exist.
+    pub static_files_dir: PathBuf,
+}
+
+impl AppConfig {
+    /// Where it is, as people write it: `example.com/shop`, or `/shop` at hosts that nobody names.
+    #[must_use]
+    pub fn places(&self) -> Vec<String> {
+        let base = if self.base_uri.is_empty() { "/" } else { &self.base_uri };
+        match &self.server_names[..] {
+            [] => vec![base.to_owned()],
+            names => names.iter().map(|name| format!("{name}{base}")).collect(),
+        }
+    }
+}
+
+/// The limits of an application's workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// How many workers it may have, at least 1 and at most as many as the pool.
+    pub max_instances: usize,
+    /// How many workers are kept without traffic, at most `max_instances`.
+    pub min_instances: usize,
+    /// How many requests may wait for a worker; 0 means no limit.
+    pub max_request_queue_size: usize,
+    /// After how many requests a worker is replaced; 0 means never.
+    pub max_requests: u64,
+    /// How many requests a worker serves at the same time that can serve any number; 0 means no limit.
+    pub max_concurrent_requests: usize,
+    /// How long a worker may take to start.
+    pub start_timeout: Duration,
+    /// How many requests a worker serves at the same time, at least 1.
+    pub threads: usize,
+}
+
+/// How workers come to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnMethod {
+    /// A preloader loads the application once and forks workers.
+    Smart,
+    /// Each worker loads the application itself.
+    Direct,
+}
+
+pub(super) fn resolve(
+    settings: &Settings,
+    root: &Path,
+    is_only_app: bool,
+    environment: &Environment,
+) -> Result<AppConfig, ConfigError> {
+    let is_direct = settings.text("spawn_method") == Some("direct");
+    Ok(AppConfig {
+        // The usual name, made unique when all applications are known.
+        name: settings.text("name").map_or_else(String::new, str::to_owned),
+        root: root.to_owned(),
+        server_names: address::server_names(settings)?,
+        base_uri: address::base_uri(settings)?,
+        environment: self::environment(settings, environment),
+        pool: pool(settings, is_only_app)?,
+        spawn_method: if is_direct { SpawnMethod::Direct } else { SpawnMethod::Smart },
+        wanted: wanted::resolve(settings)?,
+        interpreters: Interpreters { ruby: settings.path("ruby"), python: settings.path("python") },
+        static_files_dir: settings.path("static_files_dir").unwrap_or_else(|| root.join("public")),
+    })
+}
+
+/// The environment's name: the option's, or the one that the surroundings ask for, as Rails and Rack do.
+pub(super) fn environment(settings: &Settings, environment: &Environment) -> String {
+    let inherited = || {
+        ["PASSENGER_APP_ENV", "RAILS_ENV", "RACK_ENV"]
+            .into_iter()
+            .filter_map(|name| environment.get(OsStr::new(name))?.to_str())
+            .find(|value| !value.is_empty())
+            .unwrap_or("development")
+    };
+    settings.text("environment").unwrap_or_else(inherited).to_owned()
+}
+
+fn pool(settings: &Settings, is_only_app: bool) -> Result<PoolConfig, ConfigError> {
+    let max_pool_size = max_pool_size(settings, is_only_app);
+    let max = if is_only_app { "max_instances" } else { limit(settings, "max_instances") };
+    let min = limit(settings, "min_instances");
+    let max_instances = match size(settings.integer(max)) {
+        0 => max_pool_size,
+        most => most.min(max_pool_size),
+    };
+    let min_instances = size(settings.integer(min));
+    if min_instances > max_instances {
+        let stronger = if max_instances < max_pool_size { "max_instances" } else { "max_pool_size" };
+        return Err(settings.error(min, &format!("must be at most {stronger}, which is {max_instances}")));
+    }
+    Ok(PoolConfig {
+        max_instances,
+        min_instances,
+        max_request_queue_size: size(settings.integer("max_request_queue_size")),
+        max_requests: settings.integer("max_requests"),
+        max_concurrent_requests: size(settings.integer("force_max_concurrent_requests_per_process")),
+        start_timeout: Duration::from_secs(settings.integer("start_timeout")),
+        threads: size(settings.integer("threads")),
+    })
+}
+
+/// The option that says what `name` is: itself, or `workers`, which sets both bounds but gives way to what is said about
+/// one of them in the same or a stronger place.
+fn limit(settings: &Settings, name: &'static str) -> &'static str {
+    if settings.source("workers") > settings.source(name) { "workers" } else { name }
+}
+
+/// How many workers the whole pool may have. With a single application `workers` is about this, else about the
+/// application's own limit.
+pub(super) fn max_pool_size(settings: &Settings, is_only_app: bool) -> usize {
+    let name = if is_only_app { limit(settings, "max_pool_size") } else { "max_pool_size" };
+    size(settings.integer(name))
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,247 @@
+//! The agent's end of a data channel: one unit of concurrency in a worker, or, if that has said so, of many.
+//!
+//! ```text
+//!   dispatch ──▶ in flight ──▶ outlet ──(end of the turn)──▶ worker
+//!                    ▲                                          │
+//!   exchange ◀───────┴──────────────── run ◀────────────────────┘
+//! ```
+//! [`ordered`] holds requests that are answered one after the other, [`streams`] those that are answered all at once.
+
+mod credit;
+mod messages;
+mod ordered;
+mod outlet;
+mod reading;
+mod streams;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::{Rc, Weak};
+
+use nix::sys::socket::Shutdown;
+use passenger_native::frame::{Kind, UPGRADE};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::exchange::Exchange;
+use super::session::Ending;
+use super::turn::Turn;
+use super::worker::Worker;
+use crate::sys;
+use ordered::Queue;
+use outlet::Outlet;
+use streams::Streams;
+
+/// A multiplexed worker with more requests than this has enough to do.
+const CROWDED: usize = 10;
+
+/// The requests that are in the worker or on their way to it.
+enum InFlight {
+    Ordered(Queue),
+    Multiplexed(Streams),
+}
+
+/// A slot. Its worker owns it; what reads it is [`Slot::run`].
+pub struct Slot {
+    channel: AsyncFd<OwnedFd>,
+    outlet: RefCell<Outlet>,
+    in_flight: RefCell<InFlight>,
+    closed: Cell<bool>,
+    worker: Weak<Worker>,
+    turn: Rc<Turn>,
+}
+
+impl Slot {
+    /// Wraps the agent's end of a data channel.
+    ///
+    /// # Errors
+    /// When it can't be registered with the event loop.
+    pub fn new(channel: OwnedFd, multiplexed: bool, worker: Weak<Worker>, turn: Rc<Turn>) -> io::Result<Rc<Self>> {
+        // Interest in writing would wake the agent whenever the worker merely reads.
+        let channel = sys::watch::register(channel, Interest::READABLE)?;
+        let in_flight = match multiplexed {
+            true => InFlight::Multiplexed(Streams::default()),
+            false => InFlight::Ordered(Queue::default()),
+        };
+        Ok(Rc::new(Self {
+            channel,
+            outlet: RefCell::default(),
+            in_flight: RefCell::new(in_flight),
+            closed: Cell::new(false),
+            worker,
+            turn,
+        }))
+    }
+
+    /// The worker, while it exists.
+    #[must_use]
+    pub fn worker(&self) -> Option<Rc<Worker>> {
+        self.worker.upgrade()
+    }
+
+    /// Requests that are in the worker or on their way to it, without WebSockets.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        match &*self.in_flight.borrow() {
+            InFlight::Ordered(queue) => queue.len(),
+            InFlight::Multiplexed(streams) => streams.requests(),
+        }
+    }
+
+    /// WebSockets that are open.
+    #[must_use]
+    pub fn websockets(&self) -> usize {
+        match &*self.in_flight.borrow() {
+            InFlight::Ordered(_) => 0,
+            InFlight::Multiplexed(streams) => streams.websockets(),
+        }
+    }
+
+    /// Whether a request would be served at once.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        !self.closed.get()
+            && match &*self.in_flight.borrow() {
+                InFlight::Ordered(queue) => queue.len() == 0,
+                InFlight::Multiplexed(streams) => streams.has_place(),
+            }
+    }
+
+    /// Whether another worker could serve a further request sooner.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        match &*self.in_flight.borrow() {
+            InFlight::Ordered(queue) => queue.len() > 0,
+            InFlight::Multiplexed(streams) => streams.requests() > CROWDED,
+        }
+    }
+
+    /// How long a request that is put behind the others would wait, in microseconds; `None` when it must not be put
+    /// there.
+    #[must_use]
+    pub fn wait_behind(&self) -> Option<u32> {
+        match &*self.in_flight.borrow() {
+            InFlight::Ordered(queue) if !self.closed.get() => queue.wait_behind(),
+            _ => None,
+        }
+    }
+
+    /// Sends a request. `expected` is how long it will take in microseconds, if it is known to be short.
+    pub fn dispatch(self: &Rc<Self>, exchange: Rc<Exchange>, expected: Option<u32>) {
+        let mut flags = 0;
+        let stream = match &mut *self.in_flight.borrow_mut() {
+            InFlight::Ordered(queue) => {
+                let stream = queue.push(Rc::clone(&exchange), expected);
+                if queue.needs_watch() {
+                    tokio::task::spawn_local(Rc::clone(self).watch_queue());
+                }
+                stream
+            }
+            InFlight::Multiplexed(streams) => {
+                if exchange.request().is_websocket {
+                    flags |= UPGRADE;
+                }
+                streams.insert(Rc::clone(&exchange))
+            }
+        };
+        exchange.enter(self, stream);
+        self.outlet.borrow_mut().request(exchange.request(), stream, flags);
+        self.flush_later();
+    }
+
+    /// Sends those elsewhere that stand behind a request which takes long after all. All of them are safe, and the worker
+    /// skips what it finds cancelled.
+    async fn watch_queue(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(ordered::STUCK).await;
+            let InFlight::Ordered(queue) = &mut *self.in_flight.borrow_mut() else { return };
+            if !queue.goes_on_watching() {
+                return;
+            }
+            for exchange in queue.stuck() {
+                // Its task gives it to the pool again and drops the session, which cancels it here.
+                exchange.end(Ending::Lost { repeatable: true });
+            }
+        }
+    }
+
+    /// Tells the worker that nobody waits for an answer any more.
+    pub(super) fn cancel(self: &Rc<Self>, stream: u32) {
+        let (tell, credit) = match &mut *self.in_flight.borrow_mut() {
+            InFlight::Ordered(queue) => (queue.contains(stream), None),
+            InFlight::Multiplexed(streams) => (streams.finish(stream), streams.dispose_all(stream)),
+        };
+        self.give_credit(stream, credit);
+        if tell {
+            self.outlet.borrow_mut().signal(Kind::Cancel, stream, 0);
+            self.flush_later();
+        }
+    }
+
+    fn flush_later(self: &Rc<Self>) {
+        if self.outlet.borrow_mut().wants_flush() {
+            self.turn.flush_later(Rc::clone(self));
+        }
+    }
+
+    /// Sends what has gathered; returns how many requests were among it. A worker that is gone is noticed by the reading
+    /// side.
+    pub(super) fn flush(self: &Rc<Self>) -> usize {
+        if self.closed.get() {
+            return 0;
+        }
+        let result = self.outlet.borrow_mut().flush(self.channel.as_fd());
+        let mut in_flight = self.in_flight.borrow_mut();
+        match result {
+            Ok(sent) => {
+                if sent.blocked {
+                    tokio::task::spawn_local(Rc::clone(self).flush_when_writable());
+                }
+                match &mut *in_flight {
+                    _ if !sent.some => 0,
+                    InFlight::Ordered(queue) => queue.mark_sent(),
+                    InFlight::Multiplexed(streams) => streams.mark_sent(),
+                }
+            }
+            Err(error) => {
+                // Usually it is gone. If the kernel lacks memory, only a new worker helps.
+                tracing::debug!("sending to a worker: {error}");
+                self.shut_down(Shutdown::Both);
+                0
+            }
+        }
+    }
+
+    async fn flush_when_writable(self: Rc<Self>) {
+        // A descriptor of its own, so that only this wait is told of room in the channel.
+        let writable = self.channel.get_ref().try_clone();
+        let writable = writable.and_then(|copy| sys::watch::register(copy, Interest::WRITABLE));
+        match writable {
+            Ok(channel) => drop(channel.writable().await),
+            Err(error) => {
+                tracing::error!("can't wait for a worker to read: {error}");
+                self.shut_down(Shutdown::Both);
+            }
+        }
+        self.outlet.borrow_mut().unblock();
+        self.flush();
+        if !self.outlet.borrow().is_choked()
+            && let InFlight::Multiplexed(streams) = &mut *self.in_flight.borrow_mut()
+        {
+            streams.wake_senders();
+        }
+    }
+
+    /// Asks the worker to leave when it has answered what it has, and closed its WebSockets.
+    pub fn end(self: &Rc<Self>) {
+        self.flush();
+        self.shut_down(Shutdown::Write);
+    }
+
+    /// Ends one or both directions of the channel.
+    pub fn shut_down(&self, how: Shutdown) {
+        self.outlet.borrow_mut().end();
+        sys::socket::shut_down(&self.channel, how);
+    }
+}

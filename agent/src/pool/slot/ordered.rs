@@ -1,0 +1,140 @@
+//! The requests on a channel of a worker that answers one after the other.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use passenger_native::error::ProtocolError;
+use passenger_native::frame::{Header, Kind};
+
+use super::reading::deliver;
+use crate::pool::exchange::Exchange;
+use crate::pool::inbox::Inbox;
+use crate::pool::session::Ending;
+
+/// Requests are queued ahead while the last of them would wait less than this, in microseconds…
+const AHEAD_MICROS: u32 = 1000;
+/// …and while there are fewer than this.
+const AHEAD_COUNT: usize = 32;
+/// Nothing is put behind a request that was expected to be short and has been served for longer than this.
+const LATE: Duration = Duration::from_millis(5);
+/// What stands behind one that is served for longer than this goes to another slot.
+pub const STUCK: Duration = Duration::from_millis(50);
+
+struct Entry {
+    stream: u32,
+    exchange: Rc<Exchange>,
+    /// How long it will probably take in microseconds, when it is known to be short.
+    expected: Option<u32>,
+    /// Some of its frame may be in the channel.
+    sent: bool,
+}
+
+/// The request that is being served, and those that were sent behind it.
+#[derive(Default)]
+pub struct Queue {
+    entries: VecDeque<Entry>,
+    /// Since when the first of them is at the front, and whether its body is on its way.
+    front_since: Option<Instant>,
+    streaming: bool,
+    /// A task looks after those that stand behind the first.
+    watched: bool,
+    last_stream: u32,
+}
+
+impl Queue {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How long a request that is put behind the others would wait, in microseconds; `None` when it must not be put
+    /// there because one of them may take long.
+    pub fn wait_behind(&self) -> Option<u32> {
+        let late = self.front_since.is_some_and(|since| since.elapsed() > LATE);
+        if self.streaming || late || self.entries.len() >= AHEAD_COUNT {
+            return None;
+        }
+        let wait = self.entries.iter().try_fold(0_u32, |sum, ahead| sum.checked_add(ahead.expected?))?;
+        (wait < AHEAD_MICROS).then_some(wait)
+    }
+
+    /// Adds a request at the end; returns its stream's number.
+    pub fn push(&mut self, exchange: Rc<Exchange>, expected: Option<u32>) -> u32 {
+        self.last_stream = self.last_stream.wrapping_add(1);
+        if self.entries.is_empty() {
+            self.front_since = Some(Instant::now());
+        }
+        self.entries.push_back(Entry { stream: self.last_stream, exchange, expected, sent: false });
+        self.last_stream
+    }
+
+    /// Whether a task must begin to look after those that stand behind the first.
+    pub fn needs_watch(&mut self) -> bool {
+        self.entries.len() > 1 && !std::mem::replace(&mut self.watched, true)
+    }
+
+    /// Whether there is still something to look after; if not, the watch ends.
+    pub fn goes_on_watching(&mut self) -> bool {
+        self.watched = self.entries.len() > 1;
+        self.watched
+    }
+
+    /// Those that stand behind a request which takes long after all.
+    pub fn stuck(&self) -> Vec<Rc<Exchange>> {
+        if self.front_since.is_none_or(|since| since.elapsed() < STUCK) {
+            return Vec::new();
+        }
+        self.entries.iter().skip(1).map(|entry| Rc::clone(&entry.exchange)).collect()
+    }
+
+    pub fn contains(&self, stream: u32) -> bool {
+        self.entries.iter().any(|entry| entry.stream == stream)
+    }
+
+    /// Notes that everything has gone out at least in part; returns how many requests were among it.
+    pub fn mark_sent(&mut self) -> usize {
+        // Backwards, as those at the front were sent in earlier turns.
+        let unsent = self.entries.iter_mut().rev().take_while(|entry| !entry.sent);
+        unsent.map(|entry| entry.sent = true).count()
+    }
+
+    /// Takes a frame from the worker; returns the exchange if that was its last.
+    ///
+    /// # Errors
+    /// A frame that does not belong to the request that is being served, or makes no sense.
+    pub fn take(
+        &mut self,
+        header: Header,
+        payload: Bytes,
+        inbox: &mut Inbox,
+    ) -> Result<Option<Rc<Exchange>>, ProtocolError> {
+        let front = self.entries.front().filter(|entry| entry.stream == header.stream);
+        let front = front.ok_or(ProtocolError::Unexpected("answer to a request that is not being served"))?;
+        deliver(&front.exchange, header, payload, inbox)?;
+        if !header.is_end() {
+            self.streaming |= header.kind == Kind::Response;
+            return Ok(None);
+        }
+        let front = self.entries.pop_front();
+        self.front_since = if self.entries.is_empty() { None } else { Some(Instant::now()) };
+        self.streaming = false;
+        Ok(front.map(|entry| entry.exchange))
+    }
+
+    /// The exchange that is being served.
+    pub fn front(&self) -> Option<Rc<Exchange>> {
+        self.entries.front().map(|entry| Rc::clone(&entry.exchange))
+    }
+
+    /// Tells everybody that the worker is gone. `unread` says that it left something in the channel that it had not read.
+    pub fn lose(&mut self, unread: bool) {
+        let last = self.entries.len().saturating_sub(1);
+        for (index, entry) in self.entries.drain(..).enumerate() {
+            // Frames are read in order: if something was unread, then the end of the last one was. Only safe requests
+            // are queued behind others.
+            let unseen = !entry.sent || (unread && index == last);
+            entry.exchange.end(Ending::Lost { repeatable: unseen || index > 0 });
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Starting applications when the instance starts.
+
+use std::rc::Rc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::pool::group::Group;
+use crate::spawn::SpawnError;
+
+/// Starts the first worker of each application, of as many at the same time as there are processors.
+///
+/// # Errors
+/// Why the application could not be started, if it is the only one. One of several does not keep the others from
+/// serving: it is tried again later, and until then its clients are told.
+pub async fn boot(groups: &[Rc<Group>]) -> Result<(), Rc<SpawnError>> {
+    if let [only] = groups {
+        return only.boot().await;
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let starts = Rc::new(Semaphore::new(processors));
+    let mut tasks = JoinSet::new();
+    for group in groups.iter().map(Rc::clone) {
+        let starts = Rc::clone(&starts);
+        tasks.spawn_local(async move {
+            let _start = starts.acquire().await;
+            group.boot_or_retry().await;
+        });
+    }
+    tasks.join_all().await;
+    Ok(())
+}

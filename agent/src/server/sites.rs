@@ -1,0 +1,86 @@
+//! From what is planned to what serves it.
+
+use std::rc::Rc;
+
+use super::plan::PlannedApp;
+use super::report::Report;
+use crate::config::{AppConfig, SpawnMethod};
+use crate::pool::capacity::Capacity;
+use crate::pool::group::{Group, GroupConfig};
+use crate::pool::restart::RestartFile;
+use crate::pool::turn::Turn;
+use crate::proxy::router::Router;
+use crate::proxy::{Site, StaticFiles};
+use crate::spawn::reaper::Reaper;
+use crate::spawn::{Launch, Spawner};
+
+/// What all applications of an instance share.
+pub struct Shared {
+    /// Hears of processes that end.
+    pub reaper: Rc<Reaper>,
+    /// The event loop's turns.
+    pub turn: Rc<Turn>,
+    /// How many workers there may be.
+    pub capacity: Rc<Capacity>,
+    /// Tells whoever started the instance.
+    pub report: Rc<Report>,
+}
+
+impl Shared {
+    /// Makes the site of each application, in the same order. No process is started yet.
+    pub fn sites(&self, apps: &[PlannedApp]) -> Vec<Rc<Site>> {
+        apps.iter().map(|planned| Rc::new(self.site(planned))).collect()
+    }
+
+    fn site(&self, planned: &PlannedApp) -> Site {
+        Site {
+            group: self.group(planned),
+            restart: RestartFile::new(&planned.config.root, Rc::clone(&self.turn)),
+            static_files: StaticFiles::new(planned.config.static_files_dir.clone(), Rc::clone(&self.turn)),
+        }
+    }
+
+    fn group(&self, PlannedApp { config, app, runtime }: &PlannedApp) -> Rc<Group> {
+        let group_config = GroupConfig {
+            max_workers: config.pool.max_instances,
+            min_workers: config.pool.min_instances,
+            max_queue: config.pool.max_request_queue_size,
+            max_requests: config.pool.max_requests,
+            max_concurrent_requests: config.pool.max_concurrent_requests,
+            environment: config.environment.clone(),
+        };
+        let show_errors = group_config.is_development();
+        let preload = config.spawn_method == SpawnMethod::Smart;
+        let new_spawner = {
+            let (app, runtime, environment) = (app.clone(), runtime.clone(), config.environment.clone());
+            let (slots, start_timeout) = (config.pool.threads, config.pool.start_timeout);
+            let (reaper, report) = (Rc::clone(&self.reaper), Rc::clone(&self.report));
+            move || {
+                let launch = Launch {
+                    app: app.clone(),
+                    runtime: runtime.clone(),
+                    environment: environment.clone(),
+                    slots,
+                    start_timeout,
+                    show_errors,
+                    progress: Box::new({
+                        let (report, name) = (Rc::clone(&report), app.name.clone());
+                        move |step| report.step(&name, step)
+                    }),
+                };
+                Rc::new(Spawner::new(Rc::new(launch), preload, Rc::clone(&reaper)))
+            }
+        };
+        let (turn, capacity) = (Rc::clone(&self.turn), Rc::clone(&self.capacity));
+        Group::new(app.clone(), group_config, turn, capacity, Box::new(new_spawner))
+    }
+}
+
+/// The way from requests to sites.
+pub fn router<'a>(sites: impl IntoIterator<Item = (&'a AppConfig, &'a Rc<Site>)>) -> Router<Rc<Site>> {
+    let mut router = Router::default();
+    for (config, site) in sites {
+        router.add(&config.server_names, &config.base_uri, site);
+    }
+    router
+}
