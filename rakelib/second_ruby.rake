@@ -9,8 +9,8 @@ module SecondRuby
   UNAVAILABLE = 69
   # Those in which a Ruby process has a part. They need no gem but Rack.
   SCENARIOS = %w[
-    second_ruby ending hooks http_semantics pool rack3 rack_bodies rack_env rack_errors rack_hijack restart spawning
-    uploads
+    second_ruby ending hooks http_semantics pool rack3 rack_bodies rack_env rack_errors rack_hijack response_bodies
+    restart spawning surroundings uploads
   ].freeze
 
   def self.environment

@@ -3,14 +3,28 @@
 # All parts run even when one fails, so that one run tells everything; the failed parts are named at the end.
 module TestRun
   PARTS = {
-    "lint" => "formatting, clippy, rubocop",
+    "lint" => "formatting, clippy, rubocop, ruff, mypy",
     "test:rust" => "native and agent",
     "test:ruby" => "the gem's Ruby",
     "test:ruby:gc_stress" => "the gem's Ruby under GC.stress",
+    "test:python" => "the wheel's Python",
     "test:gem" => "the gem built, installed and used",
+    "test:wheel" => "the wheel and the sdist built, installed and used",
     "test:second_ruby" => "another Ruby, and Rack 3",
-    "test:scenarios" => "real apps, real signals"
+    "test:scenarios" => "real apps, real signals",
+    "test:scenarios:wsgi" => "what is promised in every language, over WSGI",
+    "test:scenarios:asgi" => "the same over ASGI"
   }.freeze
+  # Scenarios that expect the same of an application in any language.
+  OF_ANY_LANGUAGE = %w[
+    ending http_framing http_semantics pool response_bodies restart spawning static_files surroundings uploads
+  ].freeze
+
+  def self.scenarios(language)
+    chosen = OF_ANY_LANGUAGE.flat_map { |name| ["--test", name] }
+    [{ **Build.environment("debug"), "PASSENGER_TEST_LANGUAGE" => language },
+     "cargo", "test", "--no-fail-fast", "-p", "passenger-tests", *chosen]
+  end
 
   def self.part(name, meaning)
     puts "", "==> #{name}: #{meaning}"
@@ -57,7 +71,14 @@ namespace :test do
   end
 
   desc "Scenarios over the applications in tests/apps"
-  task scenarios: :build do
+  task scenarios: %w[build python_apps] do
     sh Build.environment("debug"), "cargo", "test", "--no-fail-fast", "-p", "passenger-tests"
+  end
+
+  %w[wsgi asgi].each do |language|
+    desc "Scenarios of any language over #{language.upcase} applications"
+    task "scenarios:#{language}" => :build do
+      sh(*TestRun.scenarios(language))
+    end
   end
 end

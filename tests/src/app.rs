@@ -1,6 +1,6 @@
 //! Applications that a scenario may change.
 
-use crate::{Process, wait_for};
+use crate::{Language, Process, wait_for};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,17 +14,38 @@ pub struct App {
 }
 
 impl App {
-    /// A copy of `tests/apps/NAME`.
+    /// A copy of `tests/apps/NAME`. Of a fixture that can be started in several languages it is the current one that counts.
     pub fn fixture(name: &str) -> Self {
         let app = Self::empty(name);
         copy(&fixtures().join(name), &app.root);
+        let current = Language::current();
+        if app.has(current.startup_file()) {
+            for other in Language::ALL.into_iter().filter(|other| *other != current) {
+                let _ = fs::remove_file(app.root.join(other.startup_file()));
+            }
+        }
         app
+    }
+
+    /// The application with a path for everything a server must get right, in the current language.
+    pub fn reference() -> Self {
+        Self::fixture(Language::current().reference())
+    }
+
+    /// An application in the current language that answers every request with this text.
+    pub fn answering(text: &str) -> Self {
+        Self::started_by(Language::current().startup_file(), &Language::current().answering(text))
     }
 
     /// An application that is nothing but this `config.ru`.
     pub fn of(config_ru: &str) -> Self {
+        Self::started_by("config.ru", config_ru)
+    }
+
+    /// An application that is nothing but this file.
+    pub fn started_by(file: &str, contents: &str) -> Self {
         let app = Self::empty("app");
-        app.write("config.ru", config_ru);
+        app.write(file, contents);
         app
     }
 
@@ -84,12 +105,30 @@ impl App {
         self.write(file, before.replace(from, to));
     }
 
+    /// Makes the startup file note in `tmp/boots` which processes have loaded it.
+    pub fn note_boots(&self) {
+        let language = Language::current();
+        self.write("tmp/boots", "");
+        self.write(language.startup_file(), [language.noting_boots(), &self.read(language.startup_file())].concat());
+    }
+
+    /// The processes that have loaded an application that notes its boots.
+    pub fn boots(&self) -> Vec<Process> {
+        self.read("tmp/boots").lines().map(|pid| Process(pid.parse().expect("a process id"))).collect()
+    }
+
+    /// Replaces the startup file, in the current language, and asks for a restart.
+    pub fn deploy(&self, startup_file: &str) {
+        self.write(Language::current().startup_file(), startup_file);
+        self.touch_restart_txt();
+    }
+
     /// Asks the server for a restart of the application.
     pub fn touch_restart_txt(&self) {
         self.write("tmp/restart.txt", "");
     }
 
-    /// Waits until a request is at this gate (`/wait/KEY` of the Rack fixture); its worker is in the midst of it.
+    /// Waits until a request is at this gate (`/wait/KEY` of the reference application); its worker is in the midst of it.
     pub fn worker_at_gate(&self, key: &str) -> Process {
         let note = format!("tmp/at-gate-{key}");
         wait_for(&format!("a request is at gate {key}"), || {
@@ -114,11 +153,12 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("no fixture {}: {error}", from.display())) {
         let entry = entry.expect("a directory entry");
         let name = entry.file_name();
-        if name == "log" || name == "tmp" || name == "Gemfile.lock" {
+        if name == "log" || name == "tmp" || name == "Gemfile.lock" || name == "__pycache__" {
             continue;
         }
         let target = to.join(&name);
-        if entry.file_type().expect("a file type").is_dir() {
+        // The twins of an application share directories by links.
+        if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), &target).expect("a copied file");

@@ -11,16 +11,31 @@ use std::time::{Duration, Instant};
 use tempfile::tempfile;
 
 /// Settings of whoever runs the tests that would change what a server does.
-const FOREIGN_SETTINGS: [&str; 7] =
-    ["RAILS_ENV", "RACK_ENV", "PASSENGER_APP_ENV", "BUNDLE_GEMFILE", "RUBYOPT", "RUBYLIB", "GEM_HOME"];
+const FOREIGN_SETTINGS: &[&str] = &[
+    "RAILS_ENV",
+    "RACK_ENV",
+    "PASSENGER_APP_ENV",
+    "BUNDLE_GEMFILE",
+    "RUBYOPT",
+    "RUBYLIB",
+    "GEM_HOME",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE",
+];
 
-/// `passenger`, with its Ruby side found in the repository and its instances in `registry`.
+/// `passenger`, with its Ruby and Python sides found in the repository and its instances in `registry`.
 pub fn passenger(registry: &Path) -> Command {
     let mut command = Command::new(agent());
     without_foreign_settings(&mut command);
     command
         .env("PASSENGER_RUBY_LIBDIR", repository().join("ruby/lib"))
-        .env("PASSENGER_RUBY_EXT", extension())
+        .env("PASSENGER_RUBY_EXT", built_or("PASSENGER_RUBY_EXT", "libpassenger_ruby.so"))
+        .env("PASSENGER_PYTHON_LIBDIR", repository().join("python"))
+        .env("PASSENGER_PYTHON_EXT", built_or("PASSENGER_PYTHON_EXT", "lib_native.so"))
         .env("PASSENGER_INSTANCE_REGISTRY_DIR", registry);
     command
 }
@@ -100,16 +115,14 @@ pub struct Finished {
 
 /// The agent's program: `PASSENGER_AGENT`, or the one built beside this test.
 pub fn agent() -> PathBuf {
-    env::var_os("PASSENGER_AGENT").map_or_else(|| built("passenger-agent"), PathBuf::from)
+    built_or("PASSENGER_AGENT", "passenger-agent")
 }
 
-/// The extension: `PASSENGER_RUBY_EXT`, or the one built beside this test.
-fn extension() -> PathBuf {
-    env::var_os("PASSENGER_RUBY_EXT").map_or_else(|| built("libpassenger_ruby.so"), PathBuf::from)
-}
-
-/// A file in `target/PROFILE`; this test's executable is in `target/PROFILE/deps`.
-fn built(file: &str) -> PathBuf {
+/// The file that this variable names, or the one built beside this test, in `target/PROFILE`; its executable is in `target/PROFILE/deps`.
+fn built_or(variable: &str, file: &str) -> PathBuf {
+    if let Some(path) = env::var_os(variable) {
+        return PathBuf::from(path);
+    }
     let executable = env::current_exe().expect("this test's executable");
     let profile = executable.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
     let path = profile.join(file);

@@ -71,6 +71,11 @@ impl Launch {
         self
     }
 
+    /// Has each worker serve one request at a time, even where it could serve many.
+    pub fn one_request_at_a_time(self) -> Self {
+        self.threads(1).argument("--force-max-concurrent-requests-per-process=1")
+    }
+
     /// An environment variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));

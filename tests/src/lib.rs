@@ -3,32 +3,40 @@
 //!
 //! A scenario waits for conditions ([`wait_until`]), never for time. Nothing it starts or writes outlives it: see [`guarded`].
 //!
+//! `PASSENGER_TEST_LANGUAGE=wsgi` or `asgi` runs those that are not about one language over applications in Python.
+//!
 //! `PASSENGER_UNDER_TEST=puma` or `passenger6` runs the scenarios against that server instead, to prove that what they expect is
-//! what users are used to; those about Passenger itself skip themselves.
+//! what users are used to; those about Passenger itself skip themselves, and those over Python applications are not for them.
 
 pub mod app;
 pub mod client;
 pub mod command;
 pub mod guarded;
+pub mod language;
 pub mod launch;
 pub mod processes;
+pub mod pythons;
 pub mod request;
 pub mod response;
 pub mod second_ruby;
 pub mod server;
 pub mod status;
 pub mod under_test;
+pub mod websocket;
 
 pub use app::App;
 pub use client::Connection;
+pub use language::Language;
 pub use launch::Launch;
 pub use processes::{Process, wait_for, wait_until};
+pub use pythons::{Python, python_with_frameworks};
 pub use request::Request;
 pub use response::{Framing, Response};
 pub use second_ruby::SecondRuby;
 pub use server::Server;
 pub use status::Status;
 pub use under_test::UnderTest;
+pub use websocket::WebSocket;
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ fn a_unix_socket_is_served_and_removed() {
     let app = App::fixture("rack");
     let socket = app.scratch().join("app.sock");
     let mut server = Server::of(app).socket(socket.clone()).start();
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
     let env = server.get("/env").json();
     assert_eq!((&env["SERVER_NAME"], &env["rack.url_scheme"]), (&"localhost".into(), &"http".into()));
     server.end_with(Signal::SIGTERM);
@@ -180,5 +180,5 @@ fn start_serves_the_working_directory() {
     let app = App::fixture("rack");
     let mut start = command::passenger(&command::registry(&app));
     start.args(["start", "--address", "127.0.0.1", "--port", "0"]);
-    assert_eq!(Server::of(app).by(start).start().get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(Server::of(app).by(start).start().get("/hello").text(), "Hello from the app\n");
 }

@@ -2,11 +2,11 @@
 
 use nix::sys::signal::Signal;
 use passenger_tests::command::{self, Finished};
-use passenger_tests::{App, Launch, Process, Request, Server, ours_only, wait_until};
+use passenger_tests::{App, Language, Launch, Process, Request, Server, ours_only, wait_until};
 use rstest::rstest;
 
-fn rack() -> Launch {
-    Server::of(App::fixture("rack"))
+fn launch() -> Launch {
+    Server::of(App::reference())
 }
 
 #[track_caller]
@@ -20,7 +20,7 @@ fn expect_that_nothing_runs(finished: &Finished) {
 #[case::sigterm(Signal::SIGTERM)]
 fn a_signal_ends_everything_and_leaves_nothing(#[case] signal: Signal) {
     ours_only!("our command");
-    let mut server = rack().max_pool_size(2).start();
+    let mut server = launch().max_pool_size(2).start();
     let background = Process(server.get("/background").number());
     assert_eq!(server.request(&Request::post("/echo", vec![b'x'; 5 << 20])).status, 200);
     let mut processes = server.process().descendants();
@@ -41,7 +41,7 @@ fn a_signal_ends_everything_and_leaves_nothing(#[case] signal: Signal) {
 #[rstest]
 fn a_signal_lets_the_running_requests_finish() {
     ours_only!("our command");
-    let mut server = rack().start();
+    let mut server = launch().start();
     let mut connection = server.connect();
     connection.send(Request::get("/wait/last").to_bytes());
     server.app().worker_at_gate("last");
@@ -61,7 +61,7 @@ fn a_signal_lets_the_running_requests_finish() {
 #[rstest]
 fn nothing_outlives_a_server_that_was_killed() {
     ours_only!("our command");
-    let mut server = rack().max_pool_size(2).start();
+    let mut server = launch().max_pool_size(2).start();
     server.get("/hello");
     let processes = server.process().descendants();
     assert!(!processes.is_empty());
@@ -74,11 +74,11 @@ fn nothing_outlives_a_server_that_was_killed() {
 #[rstest]
 fn a_server_that_was_killed_is_no_obstacle_to_the_next() {
     ours_only!("our command");
-    let mut killed = rack().start();
+    let mut killed = launch().start();
     killed.end_with(Signal::SIGKILL);
     expect_that_nothing_runs(&killed.run_passenger(["status"]));
     let registry = command::registry(killed.app());
-    let next = rack().argument("--instance-registry-dir").argument(registry.to_str().expect("UTF-8")).start();
+    let next = launch().argument("--instance-registry-dir").argument(registry.to_str().expect("UTF-8")).start();
     assert_eq!(next.get("/hello").status, 200);
     assert_eq!(std::fs::read_dir(registry).expect("the registry").count(), 1, "the dead instance is still there");
 }
@@ -106,7 +106,7 @@ fn daemonize(app: &App, arguments: &[&str]) -> (Daemon, Finished) {
 #[rstest]
 fn a_daemon_serves_in_the_background_until_it_is_stopped() {
     ours_only!("our command");
-    let app = App::fixture("rack");
+    let app = App::reference();
     let registry = command::registry(&app);
     let (daemon, finished) = daemonize(&app, &["--log-file", app.root().join("daemon.log").to_str().expect("UTF-8")]);
     assert!(daemon.0.is_alive());
@@ -130,7 +130,7 @@ fn a_daemon_serves_in_the_background_until_it_is_stopped() {
 #[rstest]
 fn a_daemon_that_cannot_start_says_so_before_it_goes_into_the_background() {
     ours_only!("our command");
-    let app = App::of("raise \"broken on purpose\"\n");
+    let app = App::started_by(Language::current().startup_file(), &Language::current().raising("broken on purpose"));
     let root = app.root().to_str().expect("UTF-8");
     let finished = command::run_passenger(&command::registry(&app), ["start", root, "--port", "0", "--daemonize"]);
     assert_eq!(finished.code, Some(1), "{finished:?}");
@@ -141,10 +141,10 @@ fn a_daemon_that_cannot_start_says_so_before_it_goes_into_the_background() {
 #[rstest]
 fn one_of_several_instances_is_stopped_by_its_port() {
     ours_only!("our command");
-    let first = rack().start();
+    let first = launch().start();
     let registry = command::registry(first.app());
     let registry = registry.to_str().expect("UTF-8");
-    let mut second = rack().argument("--instance-registry-dir").argument(registry).start();
+    let mut second = launch().argument("--instance-registry-dir").argument(registry).start();
     let ambiguous = first.run_passenger(["stop"]);
     assert_eq!(ambiguous.code, Some(1));
     assert!(ambiguous.stderr.contains("--port"), "{ambiguous:?}");
@@ -152,18 +152,4 @@ fn one_of_several_instances_is_stopped_by_its_port() {
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
     assert_eq!(second.end_with(Signal::SIGTERM).code(), Some(0));
     assert_eq!(first.get("/hello").status, 200);
-}
-
-#[rstest]
-fn a_hijacked_connection_does_not_hold_the_server_up() {
-    ours_only!("our command");
-    let mut server = rack().start();
-    let mut connection = server.connect();
-    connection.send(Request::get("/full-hijack-later").to_bytes());
-    connection.receive_until("\r\n\r\n");
-    let asked = std::time::Instant::now();
-    assert_eq!(server.end_with(Signal::SIGTERM).code(), Some(0));
-    // Far below the 30 s that a request may take, so that a busy machine does not fail it.
-    assert!(asked.elapsed() < std::time::Duration::from_secs(15), "{:?}", asked.elapsed());
-    connection.expect_close();
 }

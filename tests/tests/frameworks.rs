@@ -197,7 +197,7 @@ fn rackup_starts_passenger() {
     let mut rackup = ruby_command(&app, "rackup");
     rackup.args(["--server", "passenger", "--host", "127.0.0.1", "--port", "0"]);
     let server = Server::of(app).by(rackup).start();
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
     assert!(server.get("/env").json()["SERVER_SOFTWARE"].to_string().contains("Passenger"));
 }
 

@@ -7,7 +7,7 @@ use rstest::{fixture, rstest};
 #[fixture]
 #[once]
 fn server() -> Server {
-    Server::of(App::fixture("rack")).start()
+    Server::of(App::reference()).start()
 }
 
 const SMUGGLED: &str = "GET /pid HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -21,7 +21,7 @@ fn expect_refusal(server: &Server, request: &[u8], statuses: &[u16]) {
     let response = connection.receive();
     assert!(statuses.contains(&response.status), "{} {}", response.status, response.reason);
     connection.expect_close();
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -198,7 +198,7 @@ fn a_request_that_ends_early_never_reaches_the_application(server: &Server, #[ca
     connection.finish_sending();
     let rest = connection.receive_rest();
     assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 400 "), "{rest}");
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
 }
 
 #[rstest]

@@ -1,12 +1,12 @@
 //! What HTTP/1.1 promises to clients that behave.
 
-use passenger_tests::{App, Framing, Request, Server, ours_only};
+use passenger_tests::{App, Framing, Language, Request, Server, ours_only};
 use rstest::{fixture, rstest};
 
 #[fixture]
 #[once]
 fn server() -> Server {
-    Server::of(App::fixture("rack")).threads(2).start()
+    Server::of(App::reference()).threads(2).start()
 }
 
 #[rstest]
@@ -24,7 +24,7 @@ fn a_connection_closes_when_the_client_asks_for_it(server: &Server) {
     let mut connection = server.connect();
     let response = connection.request(&Request::get("/hello").header("Connection", "close"));
     assert_eq!(response.header("Connection"), Some("close"));
-    assert_eq!(response.text(), "Hello from Rack\n");
+    assert_eq!(response.text(), "Hello from the app\n");
     connection.expect_close();
 }
 
@@ -42,7 +42,7 @@ fn a_client_that_sends_nothing_more_still_gets_its_answer(server: &Server) {
     let mut connection = server.connect();
     connection.send(Request::get("/hello").to_bytes());
     connection.finish_sending();
-    assert_eq!(connection.receive().text(), "Hello from Rack\n");
+    assert_eq!(connection.receive().text(), "Hello from the app\n");
     connection.expect_close();
 }
 
@@ -62,13 +62,13 @@ fn pipelined_requests_are_answered_in_order(server: &Server) {
     server.app().open_gate("pipelined");
 
     assert!(connection.receive().number() > 0);
-    assert_eq!(connection.receive().text(), "Hello from Rack\n");
+    assert_eq!(connection.receive().text(), "Hello from the app\n");
     assert_eq!(connection.receive().text(), "chunk 0\nchunk 1\nchunk 2\n");
     assert_eq!(connection.receive().json()["length"], 3);
     assert_eq!(connection.receive().body.len(), 100_000);
     assert_eq!(connection.receive().status, 204);
     assert_eq!(connection.receive().text(), "");
-    assert_eq!(connection.receive().text(), "Hello from Rack\n");
+    assert_eq!(connection.receive().text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -85,7 +85,7 @@ fn empty_lines_before_a_request_are_ignored(server: &Server) {
     ours_only!("Puma 5 answers 400");
     let mut connection = server.connect();
     connection.send("\r\nGET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(connection.receive().text(), "Hello from Rack\n");
+    assert_eq!(connection.receive().text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -94,7 +94,8 @@ fn http_1_0_closes_by_default_and_knows_no_chunks(server: &Server) {
     connection.send("GET /stream HTTP/1.0\r\n\r\n");
     let response = connection.receive();
     assert_eq!(response.text(), "chunk 0\nchunk 1\nchunk 2\n");
-    assert_eq!(response.framing, Framing::Close);
+    // An answer that is complete before its head is sent may have a length.
+    assert_ne!(response.framing, Framing::Chunked);
     connection.expect_close();
 }
 
@@ -106,7 +107,7 @@ fn http_1_0_keeps_the_connection_on_request(server: &Server) {
         let response = connection.receive();
         assert_eq!(response.header("Connection").map(str::to_lowercase).as_deref(), Some("keep-alive"));
         assert_eq!(response.framing, Framing::Length);
-        assert_eq!(response.text(), "Hello from Rack\n");
+        assert_eq!(response.text(), "Hello from the app\n");
     }
 }
 
@@ -129,7 +130,7 @@ fn chunk_extensions_and_trailers_are_dropped(server: &Server) {
     );
     let env = connection.receive().json();
     assert_eq!(env["HTTP_X_TRAILER"], serde_json::Value::Null);
-    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -178,7 +179,7 @@ fn head_tells_what_get_would_and_sends_no_body(server: &Server, #[case] path: &s
         head.header("Content-Length").is_none_or(|length| get.header("Content-Length") == Some(length)),
         "{head:?}"
     );
-    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -189,7 +190,7 @@ fn a_status_without_a_body_has_none(server: &Server, #[case] status: u16) {
     let response = connection.request(&Request::get(&format!("/status/{status}")));
     assert_eq!(response.status, status);
     assert_eq!(response.header("Transfer-Encoding"), None);
-    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -225,7 +226,10 @@ fn the_absolute_form_names_the_host(server: &Server) {
     assert_eq!(env["PATH_INFO"], "/env");
     assert_eq!(env["QUERY_STRING"], "a=b");
     assert_eq!(env["HTTP_HOST"], "example.org:81");
-    assert_eq!(env["SERVER_NAME"], "example.org");
+    // Over ASGI the server's address is the socket's.
+    if Language::current() != Language::Asgi {
+        assert_eq!(env["SERVER_NAME"], "example.org");
+    }
 }
 
 #[rstest]
@@ -245,7 +249,7 @@ fn a_body_that_the_application_ignores_is_no_next_request(server: &Server) {
     let body = "GET /pid HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_eq!(connection.request(&Request::post("/ignore", body)).text(), "ignored\n");
     assert_eq!(connection.request(&Request::post_chunked("/ignore", body.as_bytes(), &[9])).text(), "ignored\n");
-    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from the app\n");
 }
 
 #[rstest]

@@ -1,6 +1,6 @@
-//! What the application is told about a request, and about the world around it.
+//! What the application is told about a request.
 
-use passenger_tests::{App, Request, Server, UnderTest, ours_only};
+use passenger_tests::{App, Request, Server, ours_only};
 use rstest::{fixture, rstest};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -166,35 +166,4 @@ fn the_input_can_be_rewound(server: &Server, #[case] length: usize) {
     let digest = format!("{:x}", Sha256::digest(&body));
     let answer = server.request(&Request::post("/unlinted/rewind", body)).json();
     assert_eq!(answer, json!([digest, digest]));
-}
-
-#[rstest]
-fn what_the_application_prints_is_in_the_log(server: &Server) {
-    assert_eq!(server.get("/log/a-distinct-message").text(), "logged\n");
-    server.wait_for_log("rack.errors: a-distinct-message");
-    server.wait_for_log("stdout: a-distinct-message");
-}
-
-#[rstest]
-fn the_application_runs_in_its_directory(server: &Server) {
-    let directory = server.get("/surroundings").json()["directory"].as_str().expect("a path").to_owned();
-    assert_eq!(
-        directory,
-        server.app().root().canonicalize().expect("the application is there").to_str().expect("UTF-8")
-    );
-}
-
-#[rstest]
-#[case("development")]
-#[case("production")]
-#[case("staging")]
-fn the_environment_reaches_the_application(#[case] environment: &str) {
-    let server = Server::of(App::fixture("rack")).environment(environment).variable("OF_THE_USER", "value").start();
-    let variables = &server.get("/surroundings").json()["variables"];
-    assert_eq!(variables["RACK_ENV"], environment);
-    assert_eq!(variables["OF_THE_USER"], "value");
-    if UnderTest::is_ours() {
-        assert_eq!(variables["RAILS_ENV"], environment);
-        assert_eq!(variables["PASSENGER_APP_ENV"], environment);
-    }
 }

@@ -85,5 +85,5 @@ fn an_error_ends_neither_the_connection_nor_the_requests_behind_it(development: 
     assert_eq!(connection.request(&Request::get("/raise")).status, 500);
     assert_eq!(connection.request(&Request::post("/raise", "a body that nobody read")).status, 500);
     assert_eq!(connection.request(&Request::new("HEAD", "/raise")).status, 500);
-    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from the app\n");
 }

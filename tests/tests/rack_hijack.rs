@@ -1,5 +1,6 @@
 //! The application takes the connection over: WebSockets and their kin.
 
+use nix::sys::signal::Signal;
 use passenger_tests::{App, Request, Server, ours_only};
 use rstest::{fixture, rstest};
 use serde_json::json;
@@ -62,7 +63,7 @@ fn a_hijacked_connection_holds_no_worker(server: &Server) {
     let mut connection = server.connect();
     connection.send(Request::get("/full-hijack-later").to_bytes());
     connection.receive_until("\r\n\r\n");
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
     connection.send("bye\n");
     assert_eq!(connection.receive_rest(), "echo bye\n");
 }
@@ -76,7 +77,7 @@ fn a_client_that_leaves_is_the_end_of_the_conversation(server: &Server, #[case] 
     connection.send(Request::get(path).to_bytes());
     connection.receive_until("\r\n\r\n");
     drop(connection);
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -100,5 +101,19 @@ fn a_head_request_gets_nothing_of_what_the_application_would_write(server: &Serv
     connection.send(Request::new("HEAD", "/partial-hijack").to_bytes());
     let head = connection.receive_until("\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    connection.expect_close();
+}
+
+#[rstest]
+fn a_hijacked_connection_does_not_hold_the_server_up() {
+    ours_only!("our command");
+    let mut server = Server::of(App::fixture("rack")).start();
+    let mut connection = server.connect();
+    connection.send(Request::get("/full-hijack-later").to_bytes());
+    connection.receive_until("\r\n\r\n");
+    let asked = std::time::Instant::now();
+    assert_eq!(server.end_with(Signal::SIGTERM).code(), Some(0));
+    // Far below the 30 s that a request may take, so that a busy machine does not fail it.
+    assert!(asked.elapsed() < std::time::Duration::from_secs(15), "{:?}", asked.elapsed());
     connection.expect_close();
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 #[fixture]
 #[once]
 fn server() -> Server {
-    Server::of(App::fixture("rack")).max_pool_size(1).start()
+    Server::of(App::reference()).max_pool_size(1).start()
 }
 
 /// Bytes without a pattern that a mix-up could keep.
@@ -55,7 +55,7 @@ fn a_slow_upload_holds_no_worker(server: &Server, #[case] chunked: bool) {
     let (first, rest) = bytes.split_at(bytes.len() / 2);
     let mut slow = server.connect();
     slow.send(first);
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
     slow.send(rest);
     assert_eq!(slow.receive().json(), digest(&body));
 }
@@ -67,7 +67,7 @@ fn clients_that_leave_in_the_midst_of_an_upload_never_reach_the_application(serv
         let mut connection = server.connect();
         connection.send(&bytes[..bytes.len() - 1]);
     }
-    assert_eq!(server.get("/hello").text(), "Hello from Rack\n");
+    assert_eq!(server.get("/hello").text(), "Hello from the app\n");
     assert!(!server.log().contains("from-a-client-that-left"));
 }
 
@@ -75,7 +75,7 @@ fn clients_that_leave_in_the_midst_of_an_upload_never_reach_the_application(serv
 fn an_upload_that_nobody_reads_is_no_obstacle(server: &Server) {
     let mut connection = server.connect();
     assert_eq!(connection.request(&Request::post("/ignore", upload(5 << 20))).text(), "ignored\n");
-    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from Rack\n");
+    assert_eq!(connection.request(&Request::get("/hello")).text(), "Hello from the app\n");
 }
 
 #[rstest]
@@ -85,7 +85,7 @@ fn a_client_may_send_the_next_request_before_the_answer_to_its_upload(server: &S
     let mut connection = server.connect();
     connection.send([Request::post("/echo", body.clone()).to_bytes(), Request::get("/hello").to_bytes()].concat());
     assert_eq!(connection.receive().json(), digest(&body));
-    assert_eq!(connection.receive().text(), "Hello from Rack\n");
+    assert_eq!(connection.receive().text(), "Hello from the app\n");
 }
 
 #[rstest]

@@ -16,7 +16,6 @@ when "hang"
   $stdout.flush
   sleep
 when "syntax" then eval("def broken(", binding, File.join(__dir__, "broken.rb"), 1) # rubocop:disable all
-when "missing-gem" then require "a_gem_that_is_not_installed"
 when "chatty"
   2_000.times { |i| warn "line #{i} of a long complaint" }
   raise "the last word"

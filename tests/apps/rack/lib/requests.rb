@@ -6,7 +6,7 @@ require_relative "gate"
 # What the application sees of a request.
 class Requests < Handler
   def hello
-    text("Hello from Rack\n")
+    text("Hello from the app\n")
   end
 
   def pid
