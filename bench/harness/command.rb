@@ -3,6 +3,8 @@
 module Bench
   # The repository.
   ROOT = File.expand_path("../..", __dir__)
+  # Where `rake build:release` puts what is ours.
+  RELEASE = File.join(ENV.fetch("CARGO_TARGET_DIR", "#{ROOT}/target"), "release").freeze
 
   # How one server is started. +arguments+ is a lambda of dir:, port: and scratch: (a directory of its own), and the
   # command runs in +dir+; +version+ prints the version on its first line.

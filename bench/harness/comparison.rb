@@ -4,39 +4,44 @@ require_relative "processes"
 require_relative "load"
 require_relative "server"
 require_relative "measurement"
+require_relative "workload"
 
 module Bench
   # Visits the servers in turn, round after round, so that whatever else the machine does hits all of them alike.
   class Comparison
     WARM_UP_SECONDS = 1
 
-    # +commands+ is { name => Command }, +apps+ the folder with one folder an app.
-    def initialize(settings, commands, apps)
+    def initialize(settings, workloads)
       @settings = settings
-      @commands = commands
-      @apps = apps
+      @workloads = workloads
     end
 
-    # All Measurements; each is also yielded when it is there.
+    # All Measurements; each is also yielded, one visit after the other. Needs a block.
     def run(&each)
-      @settings.apps.flat_map do |app|
+      @workloads.flat_map do |workload|
         (1..@settings.rounds).flat_map do |round|
-          @settings.servers.flat_map { |server| visit(app, server, round, &each) }
+          workload.commands.keys.flat_map { |server| visit(workload, server, round).each(&each) }
         end
       end
     end
 
     private
 
-    def visit(app, name, round, &each)
-      Server.run(@commands.fetch(name), File.join(@apps, app)) do |server|
-        body_bytes = server.answer.bytesize
-        Load.run(server.url, connections: 32, seconds: WARM_UP_SECONDS)
-        @settings.connections.map do |connections|
-          Measurement.take(server, connections:, seconds: @settings.seconds, body_bytes:, app:, server: name, round:)
-                     .tap(&each)
-        end
+    # A server that fails does not end the comparison: its figures do not count, and say why.
+    def visit(workload, server, round)
+      labels = { app: workload.name, server:, round: }
+      Server.run(workload.commands.fetch(server), workload.dir) do |running|
+        running.verify(workload.body)
+        workload.load.run(running.url, connections: 32, seconds: WARM_UP_SECONDS)
+        @settings.connections.map { |connections| measure(running, workload, connections:, **labels) }
       end
+    rescue Server::Failed => e
+      warn e.message
+      @settings.connections.map { |connections| Measurement.failed(e.reason, connections:, **labels) }
+    end
+
+    def measure(running, workload, **labels)
+      Measurement.take(running, workload.load, seconds: @settings.seconds, body_bytes: workload.body.bytesize, **labels)
     end
   end
 end

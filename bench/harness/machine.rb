@@ -7,14 +7,15 @@ module Bench
   module Machine
     module_function
 
-    def to_h
+    # +language+ is { name => version } of what the applications are written in.
+    def to_h(language)
       {
         cpu: File.read("/proc/cpuinfo")[/^model name\s*: (.+)$/, 1],
         cores: Etc.nprocessors,
         memory: "#{File.read('/proc/meminfo')[/^MemTotal: +(\d+)/, 1].to_i / 1024} MB",
         kernel: Etc.uname[:release],
         system: File.read("/etc/os-release")[/^PRETTY_NAME="(.+)"$/, 1],
-        ruby: RUBY_DESCRIPTION,
+        **language,
         load_before: File.read("/proc/loadavg").split.first(3).join(" ")
       }
     end

@@ -10,14 +10,19 @@ module Bench
     :fault, # why the figures do not count; nil when they do
     keyword_init: true
   ) do
-    # Loads +server+ and measures what it did meanwhile.
-    def self.take(server, connections:, seconds:, body_bytes:, **labels)
+    # Puts +load+ on +server+ and measures what it did meanwhile.
+    def self.take(server, load, connections:, seconds:, body_bytes:, **labels)
       before = Processes.cpu(server.pids)
-      figures = Load.run(server.url, connections:, seconds:)
+      figures = load.run(server.url, connections:, seconds:)
       pids = server.pids
       after = Processes.cpu(pids)
       new(**labels, connections:, **rates(figures), cpu: spent(before, after) / [figures["requests"], 1].max,
-                    pss: Processes.memory(pids, "Pss"), fault: Load.fault(figures, body_bytes) || died(before, after))
+                    pss: Processes.memory(pids, "Pss"), fault: load.fault(figures, body_bytes) || died(before, after))
+    end
+
+    # Of a server that could not be measured.
+    def self.failed(reason, **labels)
+      new(**labels, requests: 0, per_second: 0.0, p50: 0, p99: 0, cpu: 0.0, pss: 0, fault: reason)
     end
 
     def self.rates(figures)

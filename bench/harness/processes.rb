@@ -24,7 +24,8 @@ module Bench
     # Pids of all living descendants; zombies are reaped on the way.
     def descendants = walk(Process.pid, by_parent)
 
-    # CPU time each process has used so far: { pid => microseconds, user and system }.
+    # CPU time each process has used so far: { pid => microseconds, user and system }. With that of its children that
+    # ended: who starts a process for a while pays for it.
     def cpu(pids)
       pids.filter_map { |pid| (fields = stat(pid)) && [pid, microseconds(fields)] }.to_h
     end
@@ -47,7 +48,7 @@ module Bench
     end
 
     def microseconds(fields)
-      (fields[11].to_i + fields[12].to_i) * 1_000_000 / TICKS_PER_SECOND
+      fields[11..14].sum(&:to_i) * 1_000_000 / TICKS_PER_SECOND
     end
 
     def by_parent

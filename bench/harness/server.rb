@@ -11,9 +11,19 @@ module Bench
     BOOT_SECONDS = 60
     STOP_SECONDS = 10
 
+    # It cannot be measured. +reason+ is short; the message goes on with the end of the server's log.
+    class Failed < StandardError
+      attr_reader :reason
+
+      def initialize(name, reason, log)
+        @reason = reason
+        super("#{name} #{reason}:\n#{log}")
+      end
+    end
+
     attr_reader :port, :pid
 
-    # Starts +command+ (see commands.rb) for the app in +dir+, yields the Server once it answers, and stops it.
+    # Starts +command+ for the app in +dir+, yields the Server once it answers, and stops it.
     def self.run(command, dir)
       server = new(command, dir)
       server.start
@@ -34,7 +44,8 @@ module Bench
                            chdir: @dir, pgroup: true, in: File::NULL, out: log, err: %i[child out])
       deadline = now + BOOT_SECONDS
       until answer
-        raise "#{@command.name} did not answer on port #{port}:\n#{log_tail}" if now > deadline || pids.empty?
+        failed("ended before it answered") if pids.empty?
+        failed("did not answer for #{BOOT_SECONDS} seconds") if now > deadline
 
         sleep 0.05
       end
@@ -46,6 +57,16 @@ module Bench
       response.body if response.code == "200"
     rescue SystemCallError, EOFError
       nil
+    end
+
+    # Raises Failed unless it answers exactly +body+.
+    def verify(body)
+      failed("answers something else than it should") unless answer == body
+    end
+
+    # Raises Failed with the end of the server's log.
+    def failed(reason)
+      raise Failed.new(@command.name, reason, log_tail)
     end
 
     def url = "http://127.0.0.1:#{port}/"

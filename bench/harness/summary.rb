@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "median"
+
 module Bench
   # The rounds of one case (app, clients) reduced to medians, and set against a baseline server round by round.
   class Summary
@@ -24,7 +26,7 @@ module Bench
     def to_h
       return { fault: faults(@rounds) } unless valid?(@rounds)
 
-      figures = FIGURES.to_h { |figure| [figure, median(@rounds.map(&figure))] }
+      figures = FIGURES.to_h { |figure| [figure, Median.of(@rounds.map(&figure))] }
       return figures unless @baseline && valid?(@baseline)
 
       figures.merge(per_second_ratio: ratio(:per_second), cpu_ratio: ratio(:cpu), pss_ratio: ratio(:pss))
@@ -34,12 +36,6 @@ module Bench
 
     def valid?(rounds) = rounds.all?(&:valid?)
     def faults(rounds) = rounds.reject(&:valid?).map { |taken| "round #{taken.round}: #{taken.fault}" }.join("; ")
-    def ratio(figure) = median(@rounds.zip(@baseline).map { |one, base| one[figure] / base[figure].to_f })
-
-    def median(values)
-      sorted = values.sort
-      middle = sorted.size / 2
-      sorted.size.odd? ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2.0
-    end
+    def ratio(figure) = Median.of(@rounds.zip(@baseline).map { |one, base| one[figure] / base[figure].to_f })
   end
 end

@@ -25,7 +25,7 @@ module Bench
       tracer = Process.spawn("strace", "-c", "-f", "-o", output.path, *server.pids.flat_map { |pid| ["-p", pid.to_s] },
                              err: File::NULL)
       sleep ATTACH_SECONDS
-      requests = Load.run(server.url, connections: CONNECTIONS, seconds: SECONDS)["requests"]
+      requests = Load::HTTP.run(server.url, connections: CONNECTIONS, seconds: SECONDS)["requests"]
       Process.kill("INT", tracer)
       Process.wait(tracer)
       [requests, output.read]
