@@ -57,7 +57,7 @@ fn help_goes_to_standard_output(#[case] arguments: &[&str], #[case] expected: &s
 #[case(&["start", "-p", "99999"], 2, "passenger: --port 99999: must be a whole number between 0 and 65535 (see: passenger help start)\n")]
 #[case(&["start", "/missing"], 1, "passenger: /missing: there is no such directory; give the application's directory\n")]
 #[case(&["start", "/", "shop:app", "--app", "shop:app"], 2, "passenger: what to import is given twice, as shop:app and --app shop:app; remove one (see: passenger help start)\n")]
-#[case(&["start", "shop:app", "other:app"], 2, "passenger: \"other:app\" is a second entry; an instance serves one application (see: passenger help start)\n")]
+#[case(&["start", "shop:app", "other:app"], 2, "passenger: \"other:app\" is a second entry; name several applications in a Passengerfile (see: passenger help start)\n")]
 #[case(&["start", "shop:"], 2, "passenger: \"shop:\": names nothing after the colon; write module:attribute, such as shop:application (see: passenger help start)\n")]
 #[case(&["start", "shop:app", "--interface", "rsgi"], 2, "passenger: --app-type rsgi: must be one of auto, rack, wsgi, asgi (see: passenger help start)\n")]
 #[case(&["start", "shop:app", "--python", "/missing/python"], 1, "passenger: the Python interpreter /missing/python is not there or can't be executed; install it or name another one with --python\n")]

@@ -43,7 +43,7 @@ A Passengerfile with `apps`, a list of applications, serves them all:
   \"environment\": \"production\",
   \"apps\": [
     { \"root\": \"shop\", \"server_names\": [\"shop.example.com\"] },
-    { \"root\": \"api\", \"server_names\": [\"shop.example.com\"], \"base_uri\": \"/api\", \"python\": \".venv\" },
+    { \"root\": \"api\", \"server_names\": [\"shop.example.com\"], \"base_uri\": \"/api\", \"python\": \"/opt/python3.13/bin/python\" },
     { \"root\": \"blog\", \"ruby\": \"/opt/ruby-3.4/bin/ruby\", \"max_instances\": 2 }
   ]
 }
@@ -57,9 +57,12 @@ and written exactly so: `/api` is for `/api` and `/api/x`, but not for `/apis` o
 answered with 404, a host that nobody has with 421.
 
 `root` starts at the Passengerfile's directory, all other relative paths in an entry start at its `root`. A Passengerfile in a `root` is not
-read: one file says all. These may stand in an entry: APP_OPTIONS. All but `root` may also stand beside `apps`, for all entries that do not say
-otherwise. On the command line and in the environment, when there are several applications, only `environment` can be set of these. All other
-options are about the instance as a whole and stand beside `apps` only.
+read: one file says all.
+
+In an entry may stand: APP_OPTIONS.
+
+All but `root` may also stand beside `apps`, for all entries that do not say otherwise. When there are several applications, only `environment`
+of these can be set on the command line and in the environment. All other options are about the instance as a whole and stand beside `apps`.
 
 The pool is shared: when it is full and an application without any worker has requests that wait, the worker of another one that has been
 idle longest ends to make room; if none is idle for long, the application with the most workers gives one up.

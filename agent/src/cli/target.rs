@@ -58,7 +58,9 @@ impl Target {
                 (Path::new(dir), Some(entry))
             }
             [Word::Entry(_), Word::Entry(second)] => {
-                return Err(usage(&format!("{second:?} is a second entry; an instance serves one application")));
+                return Err(usage(&format!(
+                    "{second:?} is a second entry; name several applications in a Passengerfile"
+                )));
             }
             [_, _, ..] => return Err(usage(&format!("{:?} is one argument too many", arguments[1].display()))),
         };
@@ -140,7 +142,7 @@ mod tests {
     #[rstest]
     #[case(&["~/shop", "~/shop"], "\"~/shop\" is one argument too many (see: passenger help start)")]
     #[case(&["a", "b"], "\"b\" is one argument too many (see: passenger help start)")]
-    #[case(&["a:b", "c:d"], "\"c:d\" is a second entry; an instance serves one application (see: passenger help start)")]
+    #[case(&["a:b", "c:d"], "\"c:d\" is a second entry; name several applications in a Passengerfile (see: passenger help start)")]
     #[case(&["main.py:app"], "\"main.py:app\": is a file where a module is needed; write main:application (see: passenger help start)")]
     #[case(
         &["~/shop", "main"],

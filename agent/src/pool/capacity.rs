@@ -14,6 +14,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::iter;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -64,8 +65,16 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let capacity = &self.0;
         capacity.used.set(capacity.used.get().saturating_sub(1));
-        capacity.ending.set(capacity.ending.get().saturating_sub(1));
         capacity.changed.notify_one();
+    }
+}
+
+impl Permit {
+    /// Gives the room back; `made_room` says that its worker was asked to.
+    pub(super) fn give_back(self, made_room: bool) {
+        if made_room {
+            self.0.ending.set(self.0.ending.get().saturating_sub(1));
+        }
     }
 }
 
@@ -99,14 +108,14 @@ impl Capacity {
             return Some(self.overdraw());
         }
         match need {
-            Need::First if !is_in(self.first.borrow().iter().map(|(waiting, _)| waiting), group) => {
+            Need::First if !group.in_first_line.replace(true) => {
                 self.first.borrow_mut().push_back((Rc::downgrade(group), Instant::now()));
                 self.end_idle(group);
                 self.changed.notify_one();
             }
             Need::First => {}
             Need::More | Need::Standby => {
-                if !is_in(self.others.borrow().iter(), group) {
+                if !group.in_second_line.replace(true) {
                     self.others.borrow_mut().push_back(Rc::downgrade(group));
                 }
                 if need == Need::More {
@@ -166,9 +175,9 @@ impl Capacity {
         idle.min_by_key(|(_, worker)| worker.last_used())
     }
 
-    /// Has the group with the most workers give one up.
+    /// Has the group with the most workers give one up; of several the one that has had its workers longest.
     fn end_one_of_many(&self) {
-        let largest = self.members().into_iter().max_by_key(|group| group.size());
+        let largest = self.members().into_iter().max_by_key(|group| (group.size(), group.tenure()));
         if let Some((group, worker)) = largest.and_then(|group| group.least_busy().map(|worker| (group, worker))) {
             self.end(&group, &worker);
         }
@@ -203,6 +212,9 @@ impl Capacity {
             if group.upgrade().is_some_and(|group| group.waits_for_first()) {
                 return Some(*since);
             }
+            if let Some(group) = group.upgrade() {
+                group.in_first_line.set(false);
+            }
             first.pop_front();
         }
         None
@@ -211,16 +223,20 @@ impl Capacity {
     fn offer(&self) {
         self.is_offering.set(true);
         while self.used.get() < self.limit {
-            let first = self.first.borrow_mut().pop_front().map(|(group, _)| group);
-            let Some(next) = first.or_else(|| self.others.borrow_mut().pop_front()) else { break };
-            if let Some(group) = next.upgrade() {
-                group.take_room();
-            }
+            let Some(group) = self.next_in_line() else { break };
+            group.take_room();
         }
         self.is_offering.set(false);
     }
-}
 
-fn is_in<'a>(mut line: impl Iterator<Item = &'a Weak<Group>>, group: &Rc<Group>) -> bool {
-    line.any(|waiting| waiting.as_ptr() == Rc::as_ptr(group))
+    fn next_in_line(&self) -> Option<Rc<Group>> {
+        let mut first = iter::from_fn(|| self.first.borrow_mut().pop_front());
+        if let Some(group) = first.find_map(|(group, _)| group.upgrade()) {
+            group.in_first_line.set(false);
+            return Some(group);
+        }
+        let group = iter::from_fn(|| self.others.borrow_mut().pop_front()).find_map(|group| group.upgrade())?;
+        group.in_second_line.set(false);
+        Some(group)
+    }
 }

@@ -177,6 +177,11 @@ impl Worker {
         self.is_serving() && self.requests() == 0 && self.websockets() == 0
     }
 
+    /// How long it has been there.
+    pub(super) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// How much it has to do.
     pub(super) fn load(&self) -> (usize, usize) {
         (self.requests(), self.websockets())
@@ -249,7 +254,9 @@ impl Worker {
         for slot in self.slots() {
             slot.shut_down(Shutdown::Both);
         }
-        drop(self.permit.take());
+        if let Some(permit) = self.permit.take() {
+            permit.give_back(self.is_evicted());
+        }
         if let Some(group) = self.group.upgrade() {
             group.forget(self, before == State::Serving);
         }
@@ -285,7 +292,7 @@ impl Worker {
             sessions,
             websockets: self.websockets(),
             handled: self.handled(),
-            uptime_seconds: self.started.elapsed().as_secs(),
+            uptime_seconds: self.age().as_secs(),
             private_memory_bytes: super::snapshot::private_memory(pid).ok(),
         }
     }

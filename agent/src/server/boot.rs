@@ -20,7 +20,10 @@ pub async fn boot(groups: &[Rc<Group>]) -> Result<(), Rc<SpawnError>> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let starts = Rc::new(Semaphore::new(processors));
     let mut tasks = JoinSet::new();
-    for group in groups.iter().map(Rc::clone) {
+    let mut groups = groups.to_vec();
+    // There may not be room for all. Those that want no worker without traffic can wait for it.
+    groups.sort_by_key(|group| group.config().min_workers == 0);
+    for group in groups {
         let starts = Rc::clone(&starts);
         tasks.spawn_local(async move {
             let _start = starts.acquire().await;

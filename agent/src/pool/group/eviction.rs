@@ -1,6 +1,7 @@
 //! What the pool asks of a group when others need a worker as well.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::Group;
 use crate::pool::worker::Worker;
@@ -20,6 +21,11 @@ impl Group {
     /// How many workers serve.
     pub(in crate::pool) fn size(&self) -> usize {
         self.state.borrow().serving.len()
+    }
+
+    /// How long its oldest worker has been there.
+    pub(in crate::pool) fn tenure(&self) -> Duration {
+        self.state.borrow().serving.iter().map(|worker| worker.age()).max().unwrap_or_default()
     }
 
     /// The worker that has been idle longest; `spare` is only one that the group need not keep.
