@@ -13,6 +13,7 @@
 mod ending;
 mod eviction;
 mod growth;
+mod placement;
 mod restart;
 
 use std::cell::{Cell, RefCell};
@@ -26,7 +27,6 @@ use crate::pool::capacity::Capacity;
 use crate::pool::exchange::Exchange;
 use crate::pool::service_times::{Route, ServiceTimes};
 use crate::pool::session::Ending;
-use crate::pool::slot::Slot;
 use crate::pool::snapshot::{GroupState, GroupStatus};
 use crate::pool::turn::Turn;
 use crate::pool::worker::Worker;
@@ -81,6 +81,9 @@ pub struct Group {
     config: GroupConfig,
     turn: Rc<Turn>,
     capacity: Rc<Capacity>,
+    /// Whether it stands in the pool's lines for those that need a worker.
+    pub(in crate::pool) in_first_line: Cell<bool>,
+    pub(in crate::pool) in_second_line: Cell<bool>,
     new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
     times: RefCell<ServiceTimes>,
     state: RefCell<State>,
@@ -114,6 +117,8 @@ impl Group {
             config,
             turn,
             capacity,
+            in_first_line: Cell::new(false),
+            in_second_line: Cell::new(false),
             new_spawner,
             times: RefCell::default(),
             state: RefCell::new(state),
@@ -155,12 +160,11 @@ impl Group {
             return exchange.end(Ending::Closing);
         }
         if state.queue.is_empty()
-            && let Some((slot, expected)) = self.place(&state, &exchange)
+            && let Some(placement) = self.place(&state, &exchange)
         {
-            let all_busy = slot.is_crowded();
             drop(state);
-            slot.dispatch(exchange, expected);
-            if all_busy {
+            placement.slot.dispatch(exchange, placement.expected);
+            if placement.crowded {
                 self.keep_up(true);
             }
             return;
@@ -184,21 +188,6 @@ impl Group {
         self.keep_up(true);
     }
 
-    /// A free slot of the least busy worker; if there is none, the slot where a short request waits least.
-    fn place(&self, state: &State, exchange: &Exchange) -> Option<(Rc<Slot>, Option<u32>)> {
-        let request = exchange.request();
-        let expected = if request.is_safe { self.times.borrow().short(request.route) } else { None };
-        let most = self.config.max_concurrent_requests;
-        let free = state.serving.iter().filter_map(|worker| worker.vacancy(most)).min_by_key(|(load, _)| *load);
-        if let Some((_, slot)) = free {
-            return Some((Rc::clone(slot), expected));
-        }
-        expected?;
-        let slots = state.serving.iter().flat_map(|worker| worker.slots());
-        let (_, slot) = slots.filter_map(|slot| Some((slot.wait_behind()?, slot))).min_by_key(|(wait, _)| *wait)?;
-        Some((Rc::clone(slot), expected))
-    }
-
     /// Serves the queue from its front, as far as there are slots.
     fn feed(&self) {
         loop {
@@ -207,10 +196,10 @@ impl Group {
                 state.queue.pop_front();
             }
             let Some(exchange) = state.queue.front() else { return };
-            let Some((slot, expected)) = self.place(&state, exchange) else { return };
+            let Some(placement) = self.place(&state, exchange) else { return };
             let Some(exchange) = state.queue.pop_front() else { return };
             drop(state);
-            slot.dispatch(exchange, expected);
+            placement.slot.dispatch(exchange, placement.expected);
         }
     }
 

@@ -127,6 +127,18 @@ impl Slot {
         }
     }
 
+    /// How long a short request would wait here, if the worker is awake and will be done sooner than another would have
+    /// woken up. `most` is how many requests a multiplexed worker may have; 0 for any number.
+    #[must_use]
+    pub fn brief_wait(&self, most: usize) -> Option<u32> {
+        match &*self.in_flight.borrow() {
+            _ if self.closed.get() => None,
+            InFlight::Ordered(queue) => queue.brief_wait(),
+            InFlight::Multiplexed(streams) if most != 0 && streams.requests() >= most => None,
+            InFlight::Multiplexed(streams) => streams.brief_wait(),
+        }
+    }
+
     /// Sends a request. `expected` is how long it will take in microseconds, if it is known to be short.
     pub fn dispatch(self: &Rc<Self>, exchange: Rc<Exchange>, expected: Option<u32>) {
         let mut flags = 0;
@@ -142,7 +154,7 @@ impl Slot {
                 if exchange.request().is_websocket {
                     flags |= UPGRADE;
                 }
-                streams.insert(Rc::clone(&exchange))
+                streams.insert(Rc::clone(&exchange), expected)
             }
         };
         exchange.enter(self, stream);

@@ -20,7 +20,12 @@ const AHEAD_COUNT: usize = 32;
 /// Nothing is put behind a request that was expected to be short and has been served for longer than this.
 const LATE: Duration = Duration::from_millis(5);
 /// What stands behind one that is served for longer than this goes to another slot.
-pub const STUCK: Duration = Duration::from_millis(50);
+pub const STUCK: Duration = Duration::from_millis(20);
+/// An idle worker needs about as long as this to wake up, in microseconds; so who waits less behind others need not wake
+/// one…
+pub const WAKE_UP_MICROS: u32 = 30;
+/// …unless the one that is being served already takes longer than this.
+pub const PROMPT: Duration = Duration::from_millis(1);
 
 struct Entry {
     stream: u32,
@@ -57,6 +62,12 @@ impl Queue {
         }
         let wait = self.entries.iter().try_fold(0_u32, |sum, ahead| sum.checked_add(ahead.expected?))?;
         (wait < AHEAD_MICROS).then_some(wait)
+    }
+
+    /// As [`Self::wait_behind`], if there is something to wait for and it takes less than waking up another worker.
+    pub fn brief_wait(&self) -> Option<u32> {
+        let prompt = self.front_since.is_some_and(|since| since.elapsed() < PROMPT);
+        self.wait_behind().filter(|wait| prompt && *wait < WAKE_UP_MICROS)
     }
 
     /// Adds a request at the end; returns its stream's number.
@@ -136,5 +147,49 @@ impl Queue {
             let unseen = !entry.sent || (unread && index == last);
             entry.exchange.end(Ending::Lost { repeatable: unseen || index > 0 });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::pool::exchange::Request;
+
+    fn queue(expected: &[Option<u32>]) -> Queue {
+        let mut queue = Queue::default();
+        for &expected in expected {
+            let request = Request { frame: Vec::new(), body: None, is_safe: true, is_websocket: false, route: 1 };
+            queue.push(Exchange::new(Rc::new(request), Path::new("/tmp").into()), expected);
+        }
+        queue
+    }
+
+    #[rstest]
+    #[case::nobody_to_wait_for(&[], Some(0), None)]
+    #[case::done_before_another_would_wake_up(&[Some(10), Some(15)], Some(25), Some(25))]
+    #[case::done_soon(&[Some(10), Some(20)], Some(30), None)]
+    #[case::too_long(&[Some(1000)], None, None)]
+    #[case::nobody_knows_how_long(&[Some(1), None], None, None)]
+    fn a_short_request_waits_behind_short_ones(
+        #[case] ahead: &[Option<u32>],
+        #[case] wait: Option<u32>,
+        #[case] brief: Option<u32>,
+    ) {
+        let queue = queue(ahead);
+        assert_eq!(queue.wait_behind(), wait);
+        assert_eq!(queue.brief_wait(), brief);
+    }
+
+    #[test]
+    fn nobody_waits_behind_one_that_is_late() {
+        let mut queue = queue(&[Some(5)]);
+        queue.front_since = Instant::now().checked_sub(PROMPT * 2);
+        assert_eq!((queue.wait_behind(), queue.brief_wait()), (Some(5), None));
+        queue.front_since = Instant::now().checked_sub(LATE * 2);
+        assert_eq!(queue.wait_behind(), None);
     }
 }

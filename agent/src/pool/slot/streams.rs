@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use passenger_native::error::ProtocolError;
 use passenger_native::frame::{CLOSE, Header, Kind, UPGRADE};
 
 use super::credit::{Inflow, Outflow};
+use super::ordered::{PROMPT, WAKE_UP_MICROS};
 use super::reading::deliver;
 use crate::pool::exchange::Exchange;
 use crate::pool::inbox::Inbox;
@@ -37,6 +39,8 @@ struct Stream {
     sent: bool,
     /// The agent has said its last word on it: a close or a Cancel.
     finished: bool,
+    /// It is known to be short.
+    short: bool,
     inflow: Inflow,
     outflow: Outflow,
 }
@@ -57,6 +61,11 @@ pub struct Streams {
     unsent: Vec<u32>,
     taken: usize,
     websockets: usize,
+    /// Requests that are known to be short, the longest that one of them may take in microseconds, and since when none
+    /// of them was answered.
+    short: usize,
+    longest: u32,
+    quiet_since: Option<Instant>,
 }
 
 /// What came of a frame from the worker.
@@ -84,8 +93,25 @@ impl Streams {
         self.taken < PLACES
     }
 
-    /// Adds a request; returns its stream's number.
-    pub fn insert(&mut self, exchange: Rc<Exchange>) -> u32 {
+    /// How long another short request would wait here, in microseconds, if the worker is awake and will be done sooner
+    /// than another would have woken up. What was measured holds the wait for others that are served at the same time.
+    pub fn brief_wait(&self) -> Option<u32> {
+        let all_short = self.short > 0 && self.short == self.requests();
+        let prompt = self.quiet_since.is_some_and(|since| since.elapsed() < PROMPT);
+        (all_short && prompt && self.longest < WAKE_UP_MICROS).then_some(self.longest)
+    }
+
+    /// Adds a request; returns its stream's number. `expected` is how long it will take in microseconds, if it is known to
+    /// be short.
+    pub fn insert(&mut self, exchange: Rc<Exchange>, expected: Option<u32>) -> u32 {
+        if let Some(expected) = expected {
+            if self.short == 0 {
+                self.quiet_since = Some(Instant::now());
+                self.longest = 0;
+            }
+            self.short += 1;
+            self.longest = self.longest.max(expected);
+        }
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
             (self.places.len() - 1) as u32
@@ -97,6 +123,7 @@ impl Streams {
             phase: Phase::Asked,
             sent: false,
             finished: false,
+            short: expected.is_some(),
             inflow: Inflow::default(),
             outflow: Outflow::default(),
         });
@@ -117,6 +144,10 @@ impl Streams {
         self.free.push(index);
         self.taken -= 1;
         self.websockets -= usize::from(stream.phase == Phase::WebSocket);
+        if stream.short {
+            self.short -= 1;
+            self.quiet_since = Some(Instant::now());
+        }
         Some(stream.exchange)
     }
 
@@ -153,6 +184,7 @@ impl Streams {
         match (phase, header.kind) {
             (Phase::Asked, Kind::Response) if header.aux == 101 => {
                 stream.accept(&header, payload)?;
+                self.short -= usize::from(std::mem::take(&mut stream.short));
                 self.websockets += 1;
             }
             (Phase::Asked, Kind::Response) => {
@@ -299,7 +331,7 @@ mod tests {
     fn answers_come_in_any_order_and_find_their_requests() {
         let mut streams = Streams::default();
         let mut asked: Vec<_> = (0..100).map(|_| exchange(false)).collect();
-        let numbers: Vec<_> = asked.iter().map(|(exchange, _)| streams.insert(Rc::clone(exchange))).collect();
+        let numbers: Vec<_> = asked.iter().map(|(exchange, _)| streams.insert(Rc::clone(exchange), None)).collect();
         for &number in numbers.iter().rev() {
             assert!(take(&mut streams, frame(Kind::Response, number, 0, 200), &[0; 4]).unwrap().ended.is_none());
         }
@@ -310,7 +342,7 @@ mod tests {
             assert!(matches!(next(session), Event::End(Ending::Complete)));
         }
         assert_eq!((streams.requests(), streams.places.len()), (0, 100));
-        let again = streams.insert(exchange(false).0);
+        let again = streams.insert(exchange(false).0, None);
         assert!(!numbers.contains(&again), "a place is used again, its number is not");
         assert_eq!(streams.places.len(), 100);
     }
@@ -318,9 +350,9 @@ mod tests {
     #[test]
     fn what_comes_for_a_stream_that_has_ended_is_an_error_unless_it_is_credit() {
         let mut streams = Streams::default();
-        let number = streams.insert(exchange(false).0);
+        let number = streams.insert(exchange(false).0, None);
         take(&mut streams, frame(Kind::Cancel, number, END, 0), b"").unwrap();
-        streams.insert(exchange(false).0);
+        streams.insert(exchange(false).0, None);
         take(&mut streams, frame(Kind::Window, number, 0, 0), b"").unwrap();
         assert!(take(&mut streams, frame(Kind::Response, number, END, 200), &[0; 4]).is_err());
     }
@@ -328,7 +360,7 @@ mod tests {
     #[test]
     fn frames_out_of_order_are_errors() {
         let mut streams = Streams::default();
-        let number = streams.insert(exchange(false).0);
+        let number = streams.insert(exchange(false).0, None);
         for wrong in [frame(Kind::Data, number, 0, 0), frame(Kind::Message, number, 0, TEXT)] {
             assert!(take(&mut streams, wrong, b"").is_err());
         }
@@ -342,7 +374,7 @@ mod tests {
         const LARGE: &[u8] = &[b'x'; INITIAL_WINDOW as usize];
         let mut streams = Streams::default();
         let (asked, mut session) = exchange(true);
-        let number = streams.insert(asked);
+        let number = streams.insert(asked, None);
         assert_eq!((streams.requests(), streams.websockets()), (1, 0));
         take(&mut streams, frame(Kind::Response, number, UPGRADE, 101), &[0; 4]).unwrap();
         assert_eq!((streams.requests(), streams.websockets()), (0, 1));
@@ -360,7 +392,7 @@ mod tests {
         const HALF: &[u8] = &[b'x'; INITIAL_WINDOW as usize / 2];
         let mut streams = Streams::default();
         let (asked, _session) = exchange(false);
-        let number = streams.insert(asked);
+        let number = streams.insert(asked, None);
         take(&mut streams, frame(Kind::Response, number, 0, 200), &[0; 4]).unwrap();
         let taken = take(&mut streams, frame(Kind::Data, number, 0, 0), HALF).unwrap();
         assert_eq!(taken.credit, Some(INITIAL_WINDOW / 2));
@@ -371,10 +403,10 @@ mod tests {
         let mut streams = Streams::default();
         let ((first, mut sent), (second, mut unread), (third, mut unsent)) =
             (exchange(false), exchange(false), exchange(false));
-        streams.insert(first);
-        let number = streams.insert(second);
+        streams.insert(first, None);
+        let number = streams.insert(second, None);
         assert_eq!(streams.mark_sent(), 2);
-        streams.insert(third);
+        streams.insert(third, None);
         streams.lose(Some(number));
         assert!(matches!(next(&mut unread), Event::End(Ending::Lost { repeatable: true })));
         assert!(matches!(next(&mut sent), Event::End(Ending::Lost { repeatable: false })));
@@ -384,9 +416,25 @@ mod tests {
     #[test]
     fn the_last_word_is_said_once() {
         let mut streams = Streams::default();
-        let number = streams.insert(exchange(true).0);
+        let number = streams.insert(exchange(true).0, None);
         assert!(streams.say(number, 10));
         assert!(streams.finish(number));
         assert!(!streams.finish(number) && !streams.say(number, 10));
+    }
+
+    #[test]
+    fn a_short_request_joins_short_ones() {
+        let mut streams = Streams::default();
+        assert_eq!(streams.brief_wait(), None, "the worker sleeps");
+        let first = streams.insert(exchange(false).0, Some(5));
+        streams.insert(exchange(false).0, Some(12));
+        assert_eq!(streams.brief_wait(), Some(12));
+        let long = streams.insert(exchange(false).0, None);
+        assert_eq!(streams.brief_wait(), None, "one of them may take long");
+        take(&mut streams, frame(Kind::Response, long, END, 200), &[0; 4]).unwrap();
+        take(&mut streams, frame(Kind::Response, first, END, 200), &[0; 4]).unwrap();
+        assert_eq!(streams.brief_wait(), Some(12));
+        streams.quiet_since = Instant::now().checked_sub(PROMPT * 2);
+        assert_eq!(streams.brief_wait(), None, "it takes long already");
     }
 }
