@@ -16,8 +16,8 @@ pub(super) struct Placement {
 }
 
 impl Group {
-    /// A free slot of the least busy worker. A short request rather goes behind others that will be done by the time an
-    /// idle worker would have woken up; or, when no slot is free, to where it waits least.
+    /// A free slot of the least busy worker. A short request rather goes behind others that will be done by about the time
+    /// an idle worker would have woken up; or, when no slot is free, to where it waits least.
     pub(super) fn place(&self, state: &State, exchange: &Exchange) -> Option<Placement> {
         let request = exchange.request();
         let expected = if request.is_safe { self.times.borrow().short(request.route) } else { None };
@@ -25,10 +25,10 @@ impl Group {
         let free = state.serving.iter().filter_map(|worker| worker.vacancy(most)).min_by_key(|(load, _)| *load);
         let slots = || state.serving.iter().flat_map(|worker| worker.slots());
         let (slot, crowded) = match (free, expected) {
-            (Some((_, free)), Some(_)) => {
+            (Some((_, free)), Some(expected)) => {
                 // The one with the most of them, so that few workers are woken up.
                 let awake =
-                    slots().filter_map(|slot| Some((slot.brief_wait(most)?, slot))).max_by_key(|(wait, _)| *wait);
+                    slots().filter_map(|slot| Some((slot.brief_wait(expected, most)?, slot))).max_by_key(|(wait, _)| *wait);
                 awake.map_or_else(|| (free, free.is_crowded()), |(_, slot)| (slot, false))
             }
             (Some((_, free)), None) => (free, free.is_crowded()),

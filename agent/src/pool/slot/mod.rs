@@ -127,15 +127,15 @@ impl Slot {
         }
     }
 
-    /// How long a short request would wait here, if the worker is awake and will be done sooner than another would have
-    /// woken up. `most` is how many requests a multiplexed worker may have; 0 for any number.
+    /// How long a request that takes `expected` would wait here, both in microseconds, if the worker is awake and the wait
+    /// is not worth waking another for. `most` is how many requests a multiplexed worker may have; 0 for any number.
     #[must_use]
-    pub fn brief_wait(&self, most: usize) -> Option<u32> {
+    pub fn brief_wait(&self, expected: u32, most: usize) -> Option<u32> {
         match &*self.in_flight.borrow() {
             _ if self.closed.get() => None,
-            InFlight::Ordered(queue) => queue.brief_wait(),
+            InFlight::Ordered(queue) => queue.brief_wait(expected),
             InFlight::Multiplexed(streams) if most != 0 && streams.requests() >= most => None,
-            InFlight::Multiplexed(streams) => streams.brief_wait(),
+            InFlight::Multiplexed(streams) => streams.brief_wait(expected),
         }
     }
 

@@ -23,9 +23,17 @@ const LATE: Duration = Duration::from_millis(5);
 pub const STUCK: Duration = Duration::from_millis(20);
 /// An idle worker needs about as long as this to wake up, in microseconds; so who waits less behind others need not wake
 /// one…
-pub const WAKE_UP_MICROS: u32 = 30;
-/// …unless the one that is being served already takes longer than this.
+const WAKE_UP_MICROS: u32 = 30;
+/// …and requests that take less than this are not worth it, unless they had to wait longer than that.
+const TINY_MICROS: u32 = 10;
+const TINY_WAIT_MICROS: u32 = 100;
+/// Nobody joins a worker that has not answered for longer than this.
 pub const PROMPT: Duration = Duration::from_millis(1);
+
+/// How long a request that takes `expected` may wait instead of waking an idle worker, both in microseconds.
+pub const fn brief(expected: u32) -> u32 {
+    if expected < TINY_MICROS { TINY_WAIT_MICROS } else { WAKE_UP_MICROS }
+}
 
 struct Entry {
     stream: u32,
@@ -64,10 +72,10 @@ impl Queue {
         (wait < AHEAD_MICROS).then_some(wait)
     }
 
-    /// As [`Self::wait_behind`], if there is something to wait for and it takes less than waking up another worker.
-    pub fn brief_wait(&self) -> Option<u32> {
+    /// As [`Self::wait_behind`], if there is something to wait for, and not for long.
+    pub fn brief_wait(&self, expected: u32) -> Option<u32> {
         let prompt = self.front_since.is_some_and(|since| since.elapsed() < PROMPT);
-        self.wait_behind().filter(|wait| prompt && *wait < WAKE_UP_MICROS)
+        self.wait_behind().filter(|wait| prompt && *wait < brief(expected))
     }
 
     /// Adds a request at the end; returns its stream's number.
@@ -169,26 +177,27 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nobody_to_wait_for(&[], Some(0), None)]
-    #[case::done_before_another_would_wake_up(&[Some(10), Some(15)], Some(25), Some(25))]
-    #[case::done_soon(&[Some(10), Some(20)], Some(30), None)]
-    #[case::too_long(&[Some(1000)], None, None)]
-    #[case::nobody_knows_how_long(&[Some(1), None], None, None)]
+    #[case::nobody_to_wait_for(&[], Some(0), [None, None])]
+    #[case::done_before_another_would_wake_up(&[Some(10), Some(15)], Some(25), [Some(25), Some(25)])]
+    #[case::not_worth_waking_another_for_tiny_ones(&[Some(10), Some(20)], Some(30), [Some(30), None])]
+    #[case::done_soon(&[Some(100)], Some(100), [None, None])]
+    #[case::too_long(&[Some(1000)], None, [None, None])]
+    #[case::nobody_knows_how_long(&[Some(1), None], None, [None, None])]
     fn a_short_request_waits_behind_short_ones(
         #[case] ahead: &[Option<u32>],
         #[case] wait: Option<u32>,
-        #[case] brief: Option<u32>,
+        #[case] brief: [Option<u32>; 2],
     ) {
         let queue = queue(ahead);
         assert_eq!(queue.wait_behind(), wait);
-        assert_eq!(queue.brief_wait(), brief);
+        assert_eq!([9, 10].map(|expected| queue.brief_wait(expected)), brief);
     }
 
     #[test]
     fn nobody_waits_behind_one_that_is_late() {
         let mut queue = queue(&[Some(5)]);
         queue.front_since = Instant::now().checked_sub(PROMPT * 2);
-        assert_eq!((queue.wait_behind(), queue.brief_wait()), (Some(5), None));
+        assert_eq!((queue.wait_behind(), queue.brief_wait(1)), (Some(5), None));
         queue.front_since = Instant::now().checked_sub(LATE * 2);
         assert_eq!(queue.wait_behind(), None);
     }

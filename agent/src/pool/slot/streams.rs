@@ -9,7 +9,7 @@ use passenger_native::error::ProtocolError;
 use passenger_native::frame::{CLOSE, Header, Kind, UPGRADE};
 
 use super::credit::{Inflow, Outflow};
-use super::ordered::{PROMPT, WAKE_UP_MICROS};
+use super::ordered::{PROMPT, brief};
 use super::reading::deliver;
 use crate::pool::exchange::Exchange;
 use crate::pool::inbox::Inbox;
@@ -93,12 +93,12 @@ impl Streams {
         self.taken < PLACES
     }
 
-    /// How long another short request would wait here, in microseconds, if the worker is awake and will be done sooner
-    /// than another would have woken up. What was measured holds the wait for others that are served at the same time.
-    pub fn brief_wait(&self) -> Option<u32> {
+    /// How long a request that takes `expected` would wait here, in microseconds, if the worker is awake and will be done
+    /// soon. What was measured holds the wait for others that are served at the same time.
+    pub fn brief_wait(&self, expected: u32) -> Option<u32> {
         let all_short = self.short > 0 && self.short == self.requests();
         let prompt = self.quiet_since.is_some_and(|since| since.elapsed() < PROMPT);
-        (all_short && prompt && self.longest < WAKE_UP_MICROS).then_some(self.longest)
+        (all_short && prompt && self.longest < brief(expected)).then_some(self.longest)
     }
 
     /// Adds a request; returns its stream's number. `expected` is how long it will take in microseconds, if it is known to
@@ -425,16 +425,16 @@ mod tests {
     #[test]
     fn a_short_request_joins_short_ones() {
         let mut streams = Streams::default();
-        assert_eq!(streams.brief_wait(), None, "the worker sleeps");
+        assert_eq!(streams.brief_wait(10), None, "the worker sleeps");
         let first = streams.insert(exchange(false).0, Some(5));
         streams.insert(exchange(false).0, Some(12));
-        assert_eq!(streams.brief_wait(), Some(12));
+        assert_eq!(streams.brief_wait(10), Some(12));
         let long = streams.insert(exchange(false).0, None);
-        assert_eq!(streams.brief_wait(), None, "one of them may take long");
+        assert_eq!(streams.brief_wait(10), None, "one of them may take long");
         take(&mut streams, frame(Kind::Response, long, END, 200), &[0; 4]).unwrap();
         take(&mut streams, frame(Kind::Response, first, END, 200), &[0; 4]).unwrap();
-        assert_eq!(streams.brief_wait(), Some(12));
+        assert_eq!(streams.brief_wait(10), Some(12));
         streams.quiet_since = Instant::now().checked_sub(PROMPT * 2);
-        assert_eq!(streams.brief_wait(), None, "it takes long already");
+        assert_eq!(streams.brief_wait(10), None, "it takes long already");
     }
 }
