@@ -8,14 +8,16 @@ import sys
 from typing import Any
 
 from .. import backtrace
+from ..failure import LoadError
 from .types import ASGIApplication, Message
 
 
-class StartupFailed(Exception):
-    """The application has said `lifespan.startup.failed`. The exception's text is the application's message."""
+class StartupFailed(LoadError):
+    """The application has said `lifespan.startup.failed`, with this message: often a traceback: its end counts."""
 
-    def __str__(self) -> str:
-        return super().__str__() or "the application gave no reason"
+    def __init__(self, message: str) -> None:
+        lines = message.strip().splitlines() or ["it gave no reason"]
+        super().__init__(f"the application's lifespan startup failed: {lines[-1].strip()}", message.strip())
 
 
 class Lifespan:
@@ -74,7 +76,7 @@ class Lifespan:
         if kind == "lifespan.startup.complete":
             _settle(self._started)
         elif kind == "lifespan.startup.failed":
-            _settle(self._started, StartupFailed(message.get("message", "").strip()))
+            _settle(self._started, StartupFailed(message.get("message", "")))
         elif kind == "lifespan.shutdown.complete":
             _settle(self._stopped)
         elif kind == "lifespan.shutdown.failed":

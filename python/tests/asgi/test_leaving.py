@@ -169,6 +169,26 @@ def test_an_agent_that_is_gone(start, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_an_agent_that_dies_with_answers_unread(start):
+    """The kernel reports an error then, for which some loops call but once: here while there is still something to read."""
+    is_answered, has_died = Latch(), Latch()
+
+    async def app(scope, receive, send):
+        await respond(send, "nobody reads this")
+        await asyncio.sleep(0.01)
+        is_answered.set()
+        has_died.wait()  # the loop stands still
+
+    worker = start(without_lifespan(app))
+    [channel] = worker.channels
+    channel.request()
+    is_answered.wait()
+    channel.grant(1)
+    channel.close()
+    has_died.set()
+    worker.wait()
+
+
 def test_an_agent_that_breaks_the_protocol(start, capsys):
     seen, is_waiting = [], Latch()
 

@@ -46,12 +46,13 @@ def test_startup_before_the_first_request_and_shutdown_after_the_last(start, cap
 
 def test_a_failed_startup_fails_the_worker(start):
     async def startup(scope, send):
-        await send({"type": "lifespan.startup.failed", "message": "no database\n"})
+        await send({"type": "lifespan.startup.failed", "message": "Traceback\n  File x\nno database\n"})
 
     worker = start(app_with_lifespan([], startup))
     worker.wait()
     assert isinstance(worker.error, StartupFailed)
-    assert str(worker.error) == "no database"
+    assert str(worker.error) == "the application's lifespan startup failed: no database"
+    assert worker.error.remedy == "Traceback\n  File x\nno database"
 
 
 def test_an_application_that_rejects_the_scope_is_served_without(start, capsys):

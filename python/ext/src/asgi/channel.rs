@@ -44,6 +44,8 @@ pub(crate) struct Channel {
     flush_is_due: bool,
     /// Whether the kernel takes no more at present.
     full: bool,
+    /// Whether this side wants nothing more.
+    leaving: bool,
     /// Whether nothing can be received any more.
     deaf: bool,
     /// Whether nothing can be sent any more.
@@ -89,6 +91,7 @@ impl Channel {
             callbacks: None,
             flush_is_due: false,
             full: false,
+            leaving: false,
             deaf: false,
             broken: false,
         })
@@ -113,8 +116,14 @@ impl Channel {
     }
 
     /// Makes the agent send nothing more; what has arrived is served.
-    fn shutdown(&self) {
-        let _ = socket::shutdown(self.fd(), Shutdown::Read);
+    fn shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let mut this = slf.try_borrow_mut()?;
+        let _ = socket::shutdown(this.fd(), Shutdown::Read);
+        this.leaving = true;
+        let Some(callbacks) = &this.callbacks else { return Ok(()) };
+        // The loop may have given the socket up: see `readable`.
+        callbacks.call_soon.call1(py, (slf.getattr(intern!(py, "readable"))?,)).map(drop)
     }
 
     /// Sends what is left, waiting if need be, and drops the streams.
@@ -134,24 +143,32 @@ impl Channel {
 
     /// Called by the event loop.
     fn readable(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let received = slf.try_borrow_mut()?.connection.receive(false);
-        let open = match received {
-            Ok(0) => false,
-            Ok(_) => true,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+        loop {
+            if slf.try_borrow()?.deaf {
                 return Ok(());
             }
-            Err(error) => return Self::fail(slf, error::from_io(&error)),
-        };
-        if !open {
-            return Self::deafen(slf, None);
+            let received = slf.try_borrow_mut()?.connection.receive(false);
+            match received {
+                Ok(0) => return Self::deafen(slf, None),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    return Ok(());
+                }
+                Err(error) => return Self::fail(slf, error::from_io(&error)),
+            }
+            let was_due = std::mem::replace(&mut slf.try_borrow_mut()?.flush_is_due, true);
+            let dispatched = Self::dispatch(slf);
+            if !was_due {
+                Self::flush_after(slf)?;
+            }
+            match dispatched {
+                // If the agent has died, the answer will tell; it costs less than to look again each time. But where
+                // nothing will be answered, that must be seen now: libuv calls for an error once, and never again.
+                Ok(true) if !slf.try_borrow()?.leaving => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Self::fail(slf, error),
+            }
         }
-        let was_due = std::mem::replace(&mut slf.try_borrow_mut()?.flush_is_due, true);
-        let dispatched = Self::dispatch(slf);
-        if !was_due {
-            Self::flush_after(slf)?;
-        }
-        dispatched.or_else(|error| Self::fail(slf, error))
     }
 
     /// Called by the event loop.
@@ -169,13 +186,15 @@ impl Channel {
 
 /// What happens on the loop.
 impl Channel {
-    /// Serves all whole frames.
-    fn dispatch(slf: &Bound<'_, Self>) -> PyResult<()> {
+    /// Serves all whole frames. Returns whether there were some that ask for an answer.
+    fn dispatch(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let py = slf.py();
+        let mut asked = false;
         loop {
             let mut this = slf.try_borrow_mut()?;
             let next = this.connection.next_frame().map_err(|error| error::from_protocol(&error))?;
-            let Some((header, payload)) = next else { return Ok(()) };
+            let Some((header, payload)) = next else { return Ok(asked) };
+            asked |= matches!(header.kind, Kind::Request | Kind::Message);
             match header.kind {
                 Kind::Request => {
                     let start = this.start.clone_ref(py);
