@@ -84,6 +84,22 @@ def test_who_waits_for_credit_learns_that_the_client_is_gone(serve):
     assert len(errors) == 1
 
 
+def test_a_client_that_leaves_before_it_has_all_ends_what_the_application_has_ended(serve):
+    is_through = Latch()
+
+    async def app(scope, receive, send):
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(respond(send, b"x" * 1_000_000), 0.05)
+        asyncio.get_running_loop().call_soon(is_through.set)
+
+    channel = serve(app)
+    channel.request()
+    receive_bytes(channel, WINDOW)
+    is_through.wait()
+    channel.cancel()
+    assert channel.answer()[-1].kind == "cancel"
+
+
 def test_what_was_sent_by_a_task_that_was_given_up_still_goes_out_whole(serve):
     is_given_up = Latch()
 

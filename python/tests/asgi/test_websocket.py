@@ -234,6 +234,26 @@ def test_a_client_that_closes_frees_who_waits_for_credit(serve):
     assert frames[-1].aux == CLOSE
 
 
+@pytest.mark.parametrize(("leave", "last"), [("hang_up", "message"), ("cancel", "cancel")])
+def test_a_client_that_leaves_before_it_has_all_ends_what_the_application_has_ended(serve, leave, last):
+    is_through = Latch()
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        for message in ({"type": "websocket.send", "bytes": b"x" * 1_000_000}, {"type": "websocket.close"}):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(send(message), 0.05)
+        asyncio.get_running_loop().call_soon(is_through.set)
+
+    channel = serve(app)
+    channel.connect()
+    accepted(channel)
+    is_through.wait()
+    getattr(channel, leave)()
+    assert channel.answer()[-1].kind == last
+
+
 def test_refused_by_close(serve):
     seen, is_through = [], Latch()
 

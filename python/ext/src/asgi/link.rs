@@ -4,7 +4,8 @@
 //! ```text
 //!     Open ── a part with END ──▶ Finished ── its frame is written ──▶ Ended
 //!      │                              │                                  ▲
-//!      └─────── the client is gone ───┴──▶ Lost ── give_up: Cancel ──────┘
+//!      │                              └─── the client is gone: Cancel ───┤
+//!      └─── the client is gone ──▶ Lost ── give_up: Cancel ──────────────┘
 //! ```
 
 use std::collections::VecDeque;
@@ -165,17 +166,22 @@ impl Link {
     /// # Errors
     /// What the event loop raises.
     pub(crate) fn lose(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.drop_queue(py, self.end(Kind::Cancel))?;
         if self.state != State::Ended {
             self.state = State::Lost;
         }
-        self.drop_queue(py)
+        Ok(())
     }
 
-    /// Drops what waits, and tells who waits.
+    /// Drops what waits, and tells who waits. If the last frame is among it, the stream ends with `end` instead, because
+    /// the application may be through, and will not give it up again.
     ///
     /// # Errors
     /// What the event loop raises.
-    pub(crate) fn drop_queue(&mut self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn drop_queue(&mut self, py: Python<'_>, end: Header) -> PyResult<()> {
+        if self.state == State::Finished {
+            return self.push_urgent(py, end);
+        }
         self.queue.clear();
         self.waiters.wake(py)
     }

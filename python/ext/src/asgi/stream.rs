@@ -1,7 +1,7 @@
 //! `_native.AsgiStream`: one request or conversation, as the application's `receive` and `send` see it.
 
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{Header, Kind};
+use passenger_native::frame::{CLOSE, Header, Kind};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -165,7 +165,8 @@ impl Stream {
     /// What the event loop raises.
     pub(crate) fn after_message(&mut self, py: Python<'_>) -> PyResult<()> {
         if matches!(&self.role, Role::WebSocket(websocket) if websocket.inbox.has_ended()) {
-            self.link.drop_queue(py)?;
+            let end = Header { aux: CLOSE, ..self.link.end(Kind::Message) };
+            self.link.drop_queue(py, end)?;
         }
         self.give_credit(py)?;
         self.receivers.wake(py)
