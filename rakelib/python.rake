@@ -3,7 +3,7 @@
 # What checks, tests and packs the Python side, in a virtual environment of its own: nothing is installed into Python.
 module PythonTools
   # Exact, so that the same sources always get the same answer.
-  PACKAGES = %w[maturin==1.16.0 mypy==2.4.1 pytest==9.2.0 ruff==0.17.6].freeze
+  PACKAGES = %w[maturin==1.16.0 mypy==2.4.1 pytest==9.2.0 ruff==0.17.6 starlette==1.10.0 uvloop==0.23.0].freeze
   HOME = File.join(Build::ROOT, "target/python-tools")
   STAMP = File.join(HOME, "installed")
   # Not of whoever runs this.
@@ -23,7 +23,7 @@ module PythonTools
   end
 end
 
-desc "Get maturin, mypy, pytest and ruff into target/python-tools"
+desc "Get maturin, mypy, pytest, ruff and what the suite uses into target/python-tools"
 task :python_tools do
   next if PythonTools.current?
 

@@ -43,9 +43,11 @@ def choose(application: Any, name: str, wanted: str | None) -> str:
 
 def _detect(application: Callable[..., Any], name: str) -> str | None:
     """None when nothing can be found out, as of functions that are written in C."""
-    call = type(application).__call__
-    accepts = _Arguments(application)
-    if _is_coroutine_function(application) or (not inspect.isclass(application) and _is_coroutine_function(call)):
+    # Of the instance: some middleware gives each one a function of its own.
+    is_object = not (inspect.isclass(application) or inspect.isroutine(application) or _is_partial(application))
+    called = application.__call__ if is_object else application
+    accepts = _Arguments(called)
+    if _is_coroutine_function(called):
         if accepts(3):
             return "asgi"
         raise LoadError(f"{name} is a coroutine function that can't be called with (scope, receive, send)", _NEITHER)
@@ -85,8 +87,12 @@ class _Arguments:
         return True
 
 
+def _is_partial(function: Any) -> bool:
+    return isinstance(function, functools.partial)
+
+
 def _is_coroutine_function(function: Any) -> bool:
-    while isinstance(function, functools.partial):  # Python 3.7 does not look into it
+    while _is_partial(function):  # Python 3.7 does not look into it
         function = function.func
     return inspect.iscoroutinefunction(function)
 

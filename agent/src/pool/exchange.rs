@@ -121,6 +121,10 @@ impl Exchange {
 
     /// Ends the exchange. What is buffered is still delivered.
     pub fn end(&self, ending: Ending) {
+        if matches!(ending, Ending::Complete | Ending::Cancelled) {
+            // Its stream is over, and the number will be another's.
+            *self.slot.borrow_mut() = Weak::new();
+        }
         let mut state = self.state.borrow_mut();
         state.ending.get_or_insert(ending);
         wake(&mut state.reader);

@@ -68,6 +68,8 @@ pub enum Ending {
         /// stood behind the one that was being served.
         repeatable: bool,
     },
+    /// Nothing is wrong, but it would have had to wait for long where it was.
+    Moved,
     /// The answer could not be buffered.
     Unbuffered(Rc<std::io::Error>),
     /// The queue was full.

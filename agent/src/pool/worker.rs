@@ -53,6 +53,8 @@ pub struct Worker {
     last_used: Cell<u64>,
     /// It leaves to make room for another group's.
     evicted: Cell<bool>,
+    /// It began to leave by itself.
+    departs: Cell<bool>,
 }
 
 impl Worker {
@@ -79,6 +81,7 @@ impl Worker {
             permit: Cell::new(Some(permit)),
             last_used: Cell::new(0),
             evicted: Cell::new(false),
+            departs: Cell::new(false),
         });
         let slots: std::io::Result<Vec<_>> = channels
             .into_iter()
@@ -128,6 +131,11 @@ impl Worker {
         Some(((requests, self.websockets()), slot))
     }
 
+    /// Whether others could serve a further request sooner.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.slots().iter().all(|slot| slot.is_crowded())
+    }
+
     /// How many slots have a request.
     fn busy(&self) -> usize {
         self.slots().iter().filter(|slot| slot.requests() > 0).count()
@@ -158,6 +166,14 @@ impl Worker {
         self.handled.set(self.handled.get() + 1);
         if let Some(group) = self.group.upgrade() {
             group.answered(self, route, micros);
+        }
+        self.leave_when_done();
+    }
+
+    /// It has one request less without having answered it: that has become a WebSocket.
+    pub(super) fn has_place(self: &Rc<Self>) {
+        if let Some(group) = self.group.upgrade() {
+            group.feed();
         }
         self.leave_when_done();
     }
@@ -228,10 +244,20 @@ impl Worker {
         self.process.kill();
     }
 
-    /// A channel has ended: by itself, or because the worker was asked to leave.
+    /// A channel has ended. Others may still bring answers.
     pub(super) fn slot_closed(self: &Rc<Self>) {
-        if self.state.get() != State::Asked {
-            self.gone();
+        self.departs();
+        self.leave_when_done();
+    }
+
+    /// It takes no more requests: it leaves by itself, or is gone.
+    pub(super) fn departs(self: &Rc<Self>) {
+        if self.is_serving()
+            && let Some(group) = self.group.upgrade()
+        {
+            self.departs.set(true);
+            group.retire(self);
+            group.keep_up(false);
         }
     }
 
@@ -266,8 +292,11 @@ impl Worker {
     pub(super) fn report_exit(self: &Rc<Self>, unexpected: bool) {
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let (pid, exit, handled) = (worker.pid(), worker.process.exit().await, worker.handled());
-            if unexpected {
+            let (pid, handled, departs) = (worker.pid(), worker.handled(), worker.departs.get());
+            let exit = worker.process.exit().await;
+            if departs && exit.is_success() {
+                tracing::info!("worker {pid} has left by itself after {handled} requests");
+            } else if unexpected || departs {
                 tracing::warn!("worker {pid} {exit} unexpectedly after {handled} requests");
             } else {
                 tracing::debug!("worker {pid} {exit} after {handled} requests");

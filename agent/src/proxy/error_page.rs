@@ -42,7 +42,7 @@ pub async fn send(
             Page::plain(503, "This website is restarting", "Please try again in a moment.").retry_after(1)
         }
         Ending::Unbuffered(_) => Page::plain(507, "The answer could not be stored", "Please try again later."),
-        Ending::Cancelled | Ending::Complete | Ending::Lost { .. } => Page::plain(
+        Ending::Cancelled | Ending::Complete | Ending::Lost { .. } | Ending::Moved => Page::plain(
             502,
             "The application did not answer",
             "Its process ended or failed while it served this request. The server's log tells more.",

@@ -153,6 +153,7 @@ impl Proxy {
                 Verdict::Failed(ending) => ending,
             };
             let again = match ending {
+                Ending::Moved => continue,
                 Ending::Lost { repeatable: true } => true,
                 Ending::Lost { repeatable: false } => std::mem::take(&mut may_begin_again),
                 _ => false,

@@ -22,6 +22,16 @@ pub enum Exit {
     Code(i32),
     /// This signal killed it.
     Signal(i32),
+    /// Nobody has told.
+    Unknown,
+}
+
+impl Exit {
+    /// Whether it said that all was well.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
 }
 
 impl fmt::Display for Exit {
@@ -32,6 +42,7 @@ impl fmt::Display for Exit {
                 Ok(signal) => write!(f, "was killed by {signal}"),
                 Err(_) => write!(f, "was killed by signal {number}"),
             },
+            Self::Unknown => f.write_str("ended"),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::channel::Channel;
-use super::reaper::Reaper;
+use super::reaper::{Exit, Reaper};
 use crate::sys;
 
 /// A process with the group it leads. Dropping it kills the group.
@@ -38,8 +38,8 @@ impl Process {
     }
 
     /// How it ended, as a sentence's end: "was killed by SIGKILL".
-    pub async fn exit(&self) -> String {
-        self.reaper.exit_of(self.pid.as_raw()).await.map_or_else(|| "ended".to_owned(), |exit| exit.to_string())
+    pub async fn exit(&self) -> Exit {
+        self.reaper.exit_of(self.pid.as_raw()).await.unwrap_or(Exit::Unknown)
     }
 
     /// Kills its process group, at most once: later the number may be another group's.

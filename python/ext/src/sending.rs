@@ -53,7 +53,15 @@ pub(crate) fn send_data(py: Python<'_>, connection: &mut Connection, data: &[u8]
     while let Some(part) = parts.next() {
         let header = if parts.peek().is_none() { last } else { Header { flags: 0, value: 0, ..last } };
         connection.output().extend_from_slice(&Header { length: part.len() as u32, ..header }.encode());
-        send_tail(py, connection, part)?;
+        if let Err(error) = send_tail(py, connection, part) {
+            // What was announced is owed, whatever a signal handler has raised.
+            while let Some(part) = parts.next() {
+                let header = if parts.peek().is_none() { last } else { Header { flags: 0, value: 0, ..last } };
+                connection.output().extend_from_slice(&Header { length: part.len() as u32, ..header }.encode());
+                connection.output().extend_from_slice(part);
+            }
+            return Err(error);
+        }
     }
     Ok(())
 }

@@ -58,6 +58,7 @@ class Server:
         self._ended: asyncio.Event | None = None
         self._channels: list[AsgiChannel] = []
         self._open = 0
+        self._has_started = False
         self._is_leaving = False
 
     def run(self) -> None:
@@ -96,6 +97,7 @@ class Server:
         ]
         self._open = len(self._channels)
         self._serving()
+        self._has_started = True
         for channel in self._channels:
             channel.open()
         if self._is_leaving:
@@ -110,7 +112,8 @@ class Server:
     def _leave(self) -> None:
         for channel in self._channels:
             channel.shutdown()
-        if not self._channels and self._main is not None:
+        # Later, when there are no channels any more, the application is cleaning up.
+        if not self._has_started and self._main is not None:
             self._main.cancel()
 
     def _end(self, error: Exception | None) -> None:

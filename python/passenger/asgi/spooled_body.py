@@ -42,11 +42,14 @@ class SpooledBody:
         return {"type": "http.request", "body": body, "more_body": not self._is_through}
 
     def close(self) -> None:
-        """Closes the file, which has no name: its space is free then."""
+        """Closes the file, which has no name: its space is free then. Whoever still receives learns that the request is
+        over: the number of the descriptor may be another's by then."""
+        self._is_through = True
+        fd, self._fd = self._fd, -1
         if self._size < LARGE:
-            os.close(self._fd)
+            os.close(fd)
         else:
-            asyncio.get_running_loop().run_in_executor(None, os.close, self._fd)
+            asyncio.get_running_loop().run_in_executor(None, os.close, fd)
 
     def _cached(self, at: int, length: int) -> bytes | None:
         """What is in memory already, as most is that was just written; None if the disk would have to be waited for."""

@@ -67,7 +67,11 @@ class Tasks:
                 await self._complete(stream, scope)
         except BaseException as error:
             # SystemExit, too: one request must not end the others.
-            self._fail(stream, scope, error)
+            try:
+                self._report(stream, scope, error)
+            finally:
+                stream.give_up(INTERNAL_ERROR)
+            await _drain(stream)
         finally:
             self._running.pop(stream, None)
 
@@ -78,32 +82,46 @@ class Tasks:
         stream.give_up(NORMAL_CLOSURE)
         await stream.drain()
 
-    def _fail(self, stream: AsgiStream, scope: Scope, error: BaseException) -> None:
+    def _report(self, stream: AsgiStream, scope: Scope, error: BaseException) -> None:
+        """To the log, and to the client if that can be told."""
         if isinstance(error, asyncio.CancelledError):
             if not stream.finished:
                 sys.stderr.write(f"[passenger] {_request_line(scope)} in process {os.getpid()} was cancelled\n")
-            stream.give_up(INTERNAL_ERROR)
             return
-        if stream.lost and _is_disconnection(error):
-            stream.give_up(NORMAL_CLOSURE)
+        if (stream.lost or stream.ended) and _is_disconnection(error):
             return
         report = ErrorReport(error, _request_line(scope))
         sys.stderr.write(report.to_log())
         if not (stream.begun or stream.lost or stream.finished):
             headers = [(b"content-type", error_report.CONTENT_TYPE.encode())]
             stream.answer(500, headers, report.page(self._show_errors))
-        stream.give_up(INTERNAL_ERROR)
 
 
-def _is_disconnection(error: BaseException | None) -> bool:
+async def _drain(stream: AsgiStream) -> None:
+    """Waits until what was said last is out, if anybody wants it."""
+    try:
+        await stream.drain()
+    except Disconnected:
+        pass
+
+
+def _is_disconnection(error: BaseException) -> bool:
     """Whether it is ours, or was raised because of ours: the client has left, which is no mistake."""
-    while error is not None:
-        if isinstance(error, Disconnected):
+    to_see: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while to_see:
+        error_or_none = to_see.pop()
+        if error_or_none is None or id(error_or_none) in seen:
+            continue
+        if isinstance(error_or_none, Disconnected):
             return True
-        error = error.__cause__ or error.__context__
+        seen.add(id(error_or_none))
+        to_see += [error_or_none.__cause__ or error_or_none.__context__, *getattr(error_or_none, "exceptions", ())]
     return False
 
 
 def _request_line(scope: Scope) -> str:
-    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    return f"{scope.get('method', 'WebSocket')} {target.decode('ascii', 'backslashreplace')}"
+    """The application may have changed the scope in any way."""
+    target, query = scope.get("raw_path"), scope.get("query_string")
+    parts = [part for part in (target, query) if isinstance(part, bytes) and part]
+    return f"{scope.get('method', 'WebSocket')} {b'?'.join(parts).decode('ascii', 'backslashreplace')}"

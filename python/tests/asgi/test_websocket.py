@@ -119,7 +119,42 @@ def test_credit_is_given_back_as_the_application_receives(serve):
         channel.say(b"x" * 65536)
     assert channel.is_quiet()
     go_on.set()
-    assert [channel.next().value for _ in range(2)] == [131072, 131072]
+    assert [channel.next().value for _ in range(2)] == [131104, 131104]
+
+
+def test_a_message_without_content_takes_credit_too(serve):
+    channel = serve(echo)
+    channel.connect()
+    accepted(channel)
+    for _ in range(8192):
+        channel.say(b"")
+    echoed = 0
+    frame = channel.next()
+    while frame.kind == "message":
+        echoed += 1
+        frame = channel.next()
+    assert echoed <= 8192
+    assert (frame.kind, frame.value) == ("window", 131072)
+
+
+def test_parts_of_a_message_get_no_credit_back_while_the_application_has_others_to_receive(serve):
+    go_on = Latch()
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await go_on.reached()
+        while (await receive())["type"] == "websocket.receive":
+            pass
+
+    channel = serve(app)
+    channel.connect()
+    accepted(channel)
+    channel.say(b"first")
+    channel.say(b"x" * 131072, flags=MORE)
+    assert channel.is_quiet()
+    go_on.set()
+    assert channel.next().value == 131072 + 16 + 5 + 16
 
 
 def test_send_waits_for_credit(serve):

@@ -71,7 +71,7 @@ async def application(scope, receive, send):
     assert message and message["message"] == "failed"
     assert (message["step"], message["reason"]) == (
         "starting the application (ASGI lifespan)",
-        "StartupFailed: no database",
+        "the application's lifespan startup failed: no database",
     )
     assert child.wait_for("exited")["code"] == 1
 

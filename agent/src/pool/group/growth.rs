@@ -45,11 +45,14 @@ impl Group {
     }
 
     /// Starts a worker if one is missing: below the minimum, or `busy` and below the maximum.
-    pub(super) fn keep_up(&self, busy: bool) {
+    pub(in crate::pool) fn keep_up(&self, busy: bool) {
         let state = self.state.borrow();
         let (have, coming) = (state.serving.len(), state.spawning);
         let all = have + state.leaving.len() + coming;
-        let wanted = have + coming < self.config.min_workers || ((busy || !state.queue.is_empty()) && coming == 0);
+        // Where many are served at once a queue is long in coming.
+        let crowded = have > 0 && state.serving.iter().all(|worker| worker.is_multiplexed() && worker.is_crowded());
+        let busy = busy || crowded || !state.queue.is_empty();
+        let wanted = have + coming < self.config.min_workers || (busy && coming == 0);
         let waits = state.failure.as_ref().is_some_and(|failure| failure.until > Instant::now());
         let has_none = have + coming == 0;
         // Workers that leave count, but they must not keep the last one from being replaced, however long they take.
@@ -59,7 +62,8 @@ impl Group {
         }
         let replaces = has_none && state.leaving.iter().any(|worker| !worker.is_evicted());
         let need = match (state.queue.is_empty(), has_none) {
-            (true, _) => Need::Standby,
+            (true, _) if !crowded => Need::Standby,
+            (true, _) => Need::More,
             (false, true) => Need::First,
             (false, false) => Need::More,
         };

@@ -189,7 +189,7 @@ impl Group {
     }
 
     /// Serves the queue from its front, as far as there are slots.
-    fn feed(&self) {
+    pub(in crate::pool) fn feed(&self) {
         loop {
             let mut state = self.state.borrow_mut();
             while state.queue.front().is_some_and(|exchange| exchange.is_abandoned()) {
@@ -218,7 +218,8 @@ impl Group {
         self.capacity.idle(self, worker);
     }
 
-    fn retire(&self, worker: &Rc<Worker>) {
+    /// Has a worker leave when it is done.
+    pub(in crate::pool) fn retire(&self, worker: &Rc<Worker>) {
         let mut state = self.state.borrow_mut();
         state.serving.retain(|other| !Rc::ptr_eq(other, worker));
         state.leaving.push(Rc::clone(worker));

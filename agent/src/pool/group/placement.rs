@@ -27,8 +27,9 @@ impl Group {
         let (slot, crowded) = match (free, expected) {
             (Some((_, free)), Some(expected)) => {
                 // The one with the most of them, so that few workers are woken up.
-                let awake =
-                    slots().filter_map(|slot| Some((slot.brief_wait(expected, most)?, slot))).max_by_key(|(wait, _)| *wait);
+                let awake = slots()
+                    .filter_map(|slot| Some((slot.brief_wait(expected, most)?, slot)))
+                    .max_by_key(|(wait, _)| *wait);
                 awake.map_or_else(|| (free, free.is_crowded()), |(_, slot)| (slot, false))
             }
             (Some((_, free)), None) => (free, free.is_crowded()),

@@ -41,7 +41,7 @@ impl Slot {
     pub(in crate::pool) fn send(self: &Rc<Self>, stream: u32, kind: u16, payload: &[u8]) -> usize {
         let piece = payload.len().min(PIECE);
         let InFlight::Multiplexed(streams) = &mut *self.in_flight.borrow_mut() else { return piece };
-        if streams.say(stream, piece) {
+        if streams.say(stream, frame::HEADER_LEN + piece) {
             let flags = if piece < payload.len() { MORE } else { 0 };
             let header = Header { aux: kind, flags, ..frame::header(Kind::Message, stream) };
             self.outlet.borrow_mut().push(header, &payload[..piece]);

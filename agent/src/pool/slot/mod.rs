@@ -48,6 +48,8 @@ pub struct Slot {
     outlet: RefCell<Outlet>,
     in_flight: RefCell<InFlight>,
     closed: Cell<bool>,
+    /// The kernel has said that the worker left something unread.
+    reset: Cell<bool>,
     worker: Weak<Worker>,
     turn: Rc<Turn>,
 }
@@ -69,6 +71,7 @@ impl Slot {
             outlet: RefCell::default(),
             in_flight: RefCell::new(in_flight),
             closed: Cell::new(false),
+            reset: Cell::new(false),
             worker,
             turn,
         }))
@@ -173,7 +176,7 @@ impl Slot {
             }
             for exchange in queue.stuck() {
                 // Its task gives it to the pool again and drops the session, which cancels it here.
-                exchange.end(Ending::Lost { repeatable: true });
+                exchange.end(Ending::Moved);
             }
         }
     }
@@ -203,26 +206,47 @@ impl Slot {
         if self.closed.get() {
             return 0;
         }
-        let result = self.outlet.borrow_mut().flush(self.channel.as_fd());
-        let mut in_flight = self.in_flight.borrow_mut();
-        match result {
-            Ok(sent) => {
-                if sent.blocked {
-                    tokio::task::spawn_local(Rc::clone(self).flush_when_writable());
-                }
-                match &mut *in_flight {
-                    _ if !sent.some => 0,
-                    InFlight::Ordered(queue) => queue.mark_sent(),
-                    InFlight::Multiplexed(streams) => streams.mark_sent(),
-                }
-            }
-            Err(error) => {
-                // Usually it is gone. If the kernel lacks memory, only a new worker helps.
-                tracing::debug!("sending to a worker: {error}");
-                self.shut_down(Shutdown::Both);
-                0
-            }
+        let sent = self.outlet.borrow_mut().flush(self.channel.as_fd());
+        if sent.blocked {
+            tokio::task::spawn_local(Rc::clone(self).flush_when_writable());
         }
+        let requests = match &mut *self.in_flight.borrow_mut() {
+            _ if !sent.some => 0,
+            InFlight::Ordered(queue) => queue.mark_sent(),
+            InFlight::Multiplexed(streams) => streams.mark_sent(),
+        };
+        if let Some(error) = sent.error {
+            self.stop_sending(&error);
+        }
+        requests
+    }
+
+    /// The worker reads no more: it leaves by itself, or is gone. What it has read it may still answer; what it has not
+    /// goes to another. (If it is not the worker but the kernel that lacks memory, a new worker helps, too.)
+    fn stop_sending(self: &Rc<Self>, error: &io::Error) {
+        tracing::debug!("sending to a worker: {error}");
+        // Told once: whoever reads would not hear it any more.
+        self.reset.set(self.reset.get() || error.kind() == io::ErrorKind::ConnectionReset);
+        self.shut_down(Shutdown::Write);
+        let unsent = match &mut *self.in_flight.borrow_mut() {
+            InFlight::Ordered(queue) => queue.take_unsent(),
+            InFlight::Multiplexed(streams) => {
+                streams.expect_no_credit();
+                streams.take_unsent()
+            }
+        };
+        for exchange in unsent {
+            exchange.end(Ending::Lost { repeatable: true });
+        }
+        if let Some(worker) = self.worker() {
+            worker.departs();
+        }
+    }
+
+    /// Whether nothing can come from it any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
     }
 
     async fn flush_when_writable(self: Rc<Self>) {
@@ -248,6 +272,9 @@ impl Slot {
     /// Asks the worker to leave when it has answered what it has, and closed its WebSockets.
     pub fn end(self: &Rc<Self>) {
         self.flush();
+        if let InFlight::Multiplexed(streams) = &mut *self.in_flight.borrow_mut() {
+            streams.expect_no_credit();
+        }
         self.shut_down(Shutdown::Write);
     }
 

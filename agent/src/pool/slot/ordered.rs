@@ -118,6 +118,12 @@ impl Queue {
         unsent.map(|entry| entry.sent = true).count()
     }
 
+    /// Takes those off of which no byte has gone out.
+    pub fn take_unsent(&mut self) -> Vec<Rc<Exchange>> {
+        let sent = self.entries.iter().take_while(|entry| entry.sent).count();
+        self.entries.drain(sent..).map(|entry| entry.exchange).collect()
+    }
+
     /// Takes a frame from the worker; returns the exchange if that was its last.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ pub struct Sent {
     pub some: bool,
     /// Whether the rest must wait until the worker has read.
     pub blocked: bool,
+    /// Why nothing more can be sent.
+    pub error: Option<io::Error>,
 }
 
 impl Outlet {
@@ -104,17 +106,14 @@ impl Outlet {
     }
 
     /// Sends what has gathered, as far as the channel takes it.
-    ///
-    /// # Errors
-    /// I/O errors other than a full channel.
-    pub fn flush(&mut self, channel: BorrowedFd<'_>) -> io::Result<Sent> {
+    pub fn flush(&mut self, channel: BorrowedFd<'_>) -> Sent {
         self.dirty = false;
         let before = self.outbox.pending();
         if before == 0 {
-            return Ok(Sent { some: false, blocked: false });
+            return Sent { some: false, blocked: false, error: None };
         }
-        let flushed = self.outbox.flush(channel, &[], false)?;
-        self.blocked = !flushed.all;
-        Ok(Sent { some: self.outbox.pending() < before, blocked: self.blocked })
+        let flushed = self.outbox.flush(channel, &[], false);
+        self.blocked = flushed.as_ref().is_ok_and(|flushed| !flushed.all);
+        Sent { some: self.outbox.pending() < before, blocked: self.blocked, error: flushed.err() }
     }
 }

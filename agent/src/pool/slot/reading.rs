@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use nix::sys::socket::Shutdown;
 use passenger_native::error::ProtocolError;
 use passenger_native::frame::{Header, Kind};
 use passenger_native::response::FileRange;
@@ -20,7 +21,7 @@ impl Slot {
     pub async fn run(self: Rc<Self>) {
         let result = self.read_answers().await;
         let unread = match result {
-            Ok(()) => false,
+            Ok(()) => self.reset.get(),
             // The kernel says so when the worker closed its end with bytes in it that it had not read.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => true,
             Err(error) => {
@@ -30,6 +31,7 @@ impl Slot {
             }
         };
         self.closed.set(true);
+        self.shut_down(Shutdown::Both);
         match &mut *self.in_flight.borrow_mut() {
             InFlight::Ordered(queue) => queue.lose(unread),
             InFlight::Multiplexed(streams) => {
@@ -73,14 +75,14 @@ impl Slot {
 
     fn take(self: &Rc<Self>, header: Header, payload: Bytes, inbox: &mut Inbox) -> Result<(), ProtocolError> {
         let taken = match &mut *self.in_flight.borrow_mut() {
-            InFlight::Ordered(queue) => Taken { ended: queue.take(header, payload, inbox)?, credit: None },
+            InFlight::Ordered(queue) => Taken { ended: queue.take(header, payload, inbox)?, ..Taken::default() },
             InFlight::Multiplexed(streams) => streams.take(header, payload, inbox)?,
         };
         self.give_credit(header.stream, taken.credit);
-        if let Some(exchange) = taken.ended
-            && let Some(worker) = self.worker()
-        {
-            worker.answered(exchange.request().route, header.value);
+        match (taken.ended, self.worker()) {
+            (Some(exchange), Some(worker)) => worker.answered(exchange.request().route, header.value),
+            (None, Some(worker)) if taken.accepted => worker.has_place(),
+            _ => {}
         }
         Ok(())
     }

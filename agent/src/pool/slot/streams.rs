@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{CLOSE, Header, Kind, UPGRADE};
+use passenger_native::frame::{self, CLOSE, Header, Kind, UPGRADE};
 
 use super::credit::{Inflow, Outflow};
 use super::ordered::{PROMPT, brief};
@@ -66,6 +66,8 @@ pub struct Streams {
     short: usize,
     longest: u32,
     quiet_since: Option<Instant>,
+    /// No credit can be given any more, so none is asked for.
+    deaf: bool,
 }
 
 /// What came of a frame from the worker.
@@ -75,6 +77,8 @@ pub struct Taken {
     pub ended: Option<Rc<Exchange>>,
     /// The worker gets this credit for its stream, in bytes.
     pub credit: Option<u32>,
+    /// A request has become a WebSocket, which counts no more.
+    pub accepted: bool,
 }
 
 impl Streams {
@@ -164,11 +168,22 @@ impl Streams {
         count
     }
 
+    /// Takes those off of which no byte has gone out.
+    pub fn take_unsent(&mut self) -> Vec<Rc<Exchange>> {
+        std::mem::take(&mut self.unsent).into_iter().filter_map(|number| self.remove(number)).collect()
+    }
+
+    /// The worker can be given no credit any more, and sends without.
+    pub fn expect_no_credit(&mut self) {
+        self.deaf = true;
+    }
+
     /// Takes a frame from the worker.
     ///
     /// # Errors
     /// A frame of a stream that is not there, out of its order, or beyond its credit.
     pub fn take(&mut self, header: Header, payload: Bytes, inbox: &mut Inbox) -> Result<Taken, ProtocolError> {
+        let deaf = self.deaf;
         let Some(stream) = self.get(header.stream) else {
             return match header.kind {
                 Kind::Window => Ok(Taken::default()),
@@ -180,30 +195,31 @@ impl Streams {
             return Ok(Taken::default());
         }
         let (phase, is_end) = (stream.phase, header.is_end());
-        let mut disposed = 0;
+        let (mut disposed, mut accepted) = (0, false);
         match (phase, header.kind) {
             (Phase::Asked, Kind::Response) if header.aux == 101 => {
                 stream.accept(&header, payload)?;
                 self.short -= usize::from(std::mem::take(&mut stream.short));
                 self.websockets += 1;
+                accepted = true;
             }
             (Phase::Asked, Kind::Response) => {
                 stream.phase = Phase::Answering;
                 disposed = body_len(&payload)?;
-                stream.inflow.take(disposed)?;
+                stream.inflow.take(disposed, deaf)?;
                 deliver(&stream.exchange, header, payload, inbox)?;
             }
             (Phase::Answering, Kind::Data) => {
                 disposed = payload.len();
-                stream.inflow.take(disposed)?;
+                stream.inflow.take(disposed, deaf)?;
                 deliver(&stream.exchange, header, payload, inbox)?;
             }
             (Phase::WebSocket, Kind::Message) if is_end == (header.aux == CLOSE) => {
                 if header.aux != CLOSE {
-                    stream.inflow.take(payload.len())?;
+                    stream.inflow.take(frame::HEADER_LEN + payload.len(), deaf)?;
                 }
                 if stream.exchange.is_abandoned() {
-                    disposed = payload.len();
+                    disposed = frame::HEADER_LEN + payload.len();
                 } else {
                     // Its bytes are disposed of when the client has them.
                     stream.exchange.say(Event::Message(header, payload));
@@ -219,9 +235,9 @@ impl Streams {
             _ => return Err(ProtocolError::Unexpected("frame")),
         }
         if is_end {
-            return Ok(Taken { ended: self.remove(header.stream), credit: None });
+            return Ok(Taken { ended: self.remove(header.stream), ..Taken::default() });
         }
-        Ok(Taken { ended: None, credit: self.dispose_now(header.stream, disposed) })
+        Ok(Taken { ended: None, credit: self.dispose_now(header.stream, disposed), accepted })
     }
 
     /// Bytes count as disposed of at once, unless more is buffered than should be: then when that has become less.

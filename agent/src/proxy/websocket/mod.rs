@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use passenger_native::frame::{CLOSE, Header, MORE};
+use passenger_native::frame::{self, CLOSE, Header, MORE};
 use passenger_native::response;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -76,6 +76,7 @@ pub async fn run(connection: &mut Connection, session: Session) -> io::Result<()
         timer: Box::pin(sleep(PULSE)),
         heard: true,
         asked: false,
+        full: false,
     };
     poll_fn(|cx| conversation.poll(cx)).await?;
     if conversation.phase == Phase::Nonsense {
@@ -118,6 +119,8 @@ struct Conversation<'c> {
     /// Whether the client gave a sign of life since the timer began to run, and whether it was asked for one.
     heard: bool,
     asked: bool,
+    /// The system took no more bytes for the client the last time.
+    full: bool,
 }
 
 impl Conversation<'_> {
@@ -159,7 +162,7 @@ impl Conversation<'_> {
             match self.session.poll_next(cx) {
                 Poll::Ready(Event::Message(Header { aux: CLOSE, .. }, payload)) => self.close(&payload),
                 Poll::Ready(Event::Message(header, payload)) => {
-                    self.owed += payload.len();
+                    self.owed += frame::HEADER_LEN + payload.len();
                     let (codec, wire) = self.codec();
                     codec.write(wire, header.aux, payload, header.flags & MORE != 0);
                 }
@@ -182,11 +185,16 @@ impl Conversation<'_> {
             let rest = &self.connection.output[self.written..];
             match self.connection.socket.poll_write(cx, rest)? {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(length) => self.written += length,
-                Poll::Pending => return Ok(false),
+                Poll::Ready(length) => {
+                    self.written += length;
+                    // What fits into the system's buffers says nothing, but a client that makes room in them is alive.
+                    self.heard |= std::mem::take(&mut self.full);
+                }
+                Poll::Pending => {
+                    self.full = true;
+                    return Ok(false);
+                }
             }
-            // A connection that takes bytes is alive.
-            self.heard = true;
         }
         self.written = 0;
         self.pings = 0;
@@ -289,6 +297,8 @@ impl Conversation<'_> {
             if self.phase != Phase::Open {
                 return Ok(true);
             }
+            // Nor can one be heard to which nobody listens because of what it has said before.
+            self.heard |= self.upwards.is_some() || self.pings >= PINGS;
             if !self.heard && self.asked {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "a WebSocket client gave no sign of life"));
             }

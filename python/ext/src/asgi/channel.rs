@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, IntoRawFd, RawFd};
 use nix::sys::socket::{self, Shutdown};
 use passenger_native::connection::Connection;
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{Header, Kind, UPGRADE};
+use passenger_native::frame::{CLOSE, Header, Kind, UPGRADE};
 use passenger_native::request::{self, Body};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -216,7 +216,7 @@ impl Channel {
                         Kind::Cancel => stream.lose(py)?,
                         _ => {
                             stream.receive_message(py, &header, slf.try_borrow()?.connection.bytes(payload))?;
-                            stream.after_message(py)?;
+                            stream.after_message(py, header.aux == CLOSE)?;
                         }
                     }
                 }

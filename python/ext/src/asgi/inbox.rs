@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{CLOSE, Header, INITIAL_WINDOW, MORE, TEXT};
+use passenger_native::frame::{CLOSE, HEADER_LEN, Header, INITIAL_WINDOW, MORE, TEXT};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -15,8 +15,9 @@ const NO_CODE: u16 = 1005;
 #[derive(Default)]
 pub(crate) struct Inbox {
     messages: VecDeque<Received>,
-    /// The parts of a message whose last has not come.
+    /// The parts of a message whose last has not come, and the credit that they have taken.
     partial: Vec<u8>,
+    held: u32,
     end: Option<End>,
     /// Credit that is to be given back to the agent.
     owed: u32,
@@ -54,12 +55,14 @@ impl Inbox {
             self.end = Some(End::parse(payload)?);
             return Ok(());
         }
+        let charge = HEADER_LEN as u32 + header.length;
         if header.flags & MORE != 0 {
             self.partial.extend_from_slice(payload);
-            // Given back at once, as a message may be longer than all credit together.
-            self.owed += header.length;
+            self.held = self.held.saturating_add(charge);
+            self.release();
             return Ok(());
         }
+        let charge = charge.saturating_add(std::mem::take(&mut self.held));
         let joined = std::mem::take(&mut self.partial);
         let bytes = if joined.is_empty() { payload } else { &[&joined, payload].concat() };
         let content = if header.aux == TEXT {
@@ -68,8 +71,16 @@ impl Inbox {
         } else {
             Content::Binary(PyBytes::new(py, bytes).unbind())
         };
-        self.messages.push_back(Received { content, charge: header.length });
+        self.messages.push_back(Received { content, charge });
         Ok(())
+    }
+
+    /// A message may be longer than all credit together, so what its parts have taken is given back before it is whole;
+    /// but only when it is the next that the application waits for.
+    fn release(&mut self) {
+        if self.messages.is_empty() {
+            self.owed = self.owed.saturating_add(std::mem::take(&mut self.held));
+        }
     }
 
     /// Nothing more comes.
@@ -90,7 +101,8 @@ impl Inbox {
         let message = PyDict::new(py);
         let name = intern!(py, "type");
         if let Some(Received { content, charge }) = self.messages.pop_front() {
-            self.owed += charge;
+            self.owed = self.owed.saturating_add(charge);
+            self.release();
             message.set_item(name, intern!(py, "websocket.receive"))?;
             match content {
                 Content::Text(text) => message.set_item(intern!(py, "text"), text)?,

@@ -92,7 +92,9 @@ impl Part {
                 output.reserve(HEADER_LEN + piece.len());
                 output.extend_from_slice(&header.encode());
                 output.extend_from_slice(piece);
-                Written { charge: piece.len(), all, end }
+                // Else messages without content would cost nothing.
+                let overhead = if header.kind == Kind::Message { HEADER_LEN } else { 0 };
+                Written { charge: overhead + piece.len(), all, end }
             }
             Self::File { header, range, descriptor } => {
                 let range = range.encode();

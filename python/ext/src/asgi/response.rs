@@ -1,10 +1,12 @@
 //! An HTTP response as ASGI messages give it: start, then body; for http requests and for refused WebSockets.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::libc::O_NONBLOCK;
 use passenger_native::frame::{Header, Kind};
 use passenger_native::response::FileRange;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -184,7 +186,12 @@ fn data(py: Python<'_>, link: &Link, body: Option<Bound<'_, PyBytes>>, last: boo
 fn open(py: Python<'_>, message: &Message<'_, '_>) -> PyResult<(OwnedFd, u64)> {
     let path = message.text(intern!(py, "path"))?.ok_or_else(|| out_of_order(message, "without a 'path'"))?;
     let encoded = py.import("os")?.call_method1("fsencode", (&path,))?.cast_into::<PyBytes>()?;
-    let file = File::open(Path::new(std::ffi::OsStr::from_bytes(encoded.as_bytes())))
+    let path_name = Path::new(std::ffi::OsStr::from_bytes(encoded.as_bytes()));
+    // Without waiting, as one would for whoever writes to a pipe.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path_name)
         // Python makes a FileNotFoundError of it, or whatever fits, which names the file.
         .map_err(|error| PyOSError::new_err((error.raw_os_error(), error.to_string(), path.clone().unbind())))?;
     let attributes = file.metadata()?;

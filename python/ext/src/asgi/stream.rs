@@ -159,12 +159,12 @@ impl Stream {
         websocket.inbox.receive(py, header, payload).map_err(|error| error::from_protocol(&error))
     }
 
-    /// To be called after [`Stream::receive_message`].
+    /// To be called after [`Stream::receive_message`]. `closed` says that it was the client's last.
     ///
     /// # Errors
     /// What the event loop raises.
-    pub(crate) fn after_message(&mut self, py: Python<'_>) -> PyResult<()> {
-        if matches!(&self.role, Role::WebSocket(websocket) if websocket.inbox.has_ended()) {
+    pub(crate) fn after_message(&mut self, py: Python<'_>, closed: bool) -> PyResult<()> {
+        if closed {
             let end = Header { aux: CLOSE, ..self.link.end(Kind::Message) };
             self.link.drop_queue(py, end)?;
         }
