@@ -1,10 +1,11 @@
 //! One application process that serves.
 //!
 //! ```text
-//!            enough requests, restart, stop          last answer
+//!            enough requests, restart, stop,         last answer
+//!            a channel ended or is not read
 //!   Serving ───────────────────────────────▶ Leaving ───────────▶ Asked ──▶ Gone
 //!      │                                        │                   │ deadline: killed
-//!      └──────── died, or broke the protocol ───┴───────────────────┴─────▶ Gone
+//!      └─────────────────── died ───────────────┴───────────────────┴─────▶ Gone
 //! ```
 //! Serving: the group routes to it. Leaving: it finishes what it has. Asked: its channels were ended, so it closes its
 //! WebSockets, runs its shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it.
