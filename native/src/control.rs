@@ -54,6 +54,7 @@ pub struct App {
     /// Python: what to import instead, as `module:attribute`; without `:attribute` it has a usual name.
     pub entry: Option<String>,
     /// Python: whether `entry` is called without arguments to get the application.
+    #[serde(default)]
     pub factory: bool,
     /// Python: the directory in which modules are looked for first, absolute; `None`: `root`.
     pub app_dir: Option<String>,

@@ -120,10 +120,10 @@ class AsgiChannel:
     ) -> None:
         """Takes charge of the descriptor.
 
-        `start(stream, scope, body)` is called for each request; `body` is the descriptor of the file with the body, if it
-        is in one, and the callee's to close. `ended(error)` is called once, when nothing more can be received. `http` and
-        `websocket` are what scopes have in common; of the dicts that `copied` names each scope gets a copy. `eager`:
-        whether `start` runs the application itself up to its first wait."""
+        `start(stream, scope, body)` is called for each request; `body` is the descriptor of the file with the body, if
+        it is in one, and the callee's to close. `ended(error)` is called once, when nothing more can be received.
+        `http` and `websocket` are what scopes have in common; of the dicts that `copied` names each scope gets a copy.
+        `eager`: whether `start` runs the application itself up to its first wait."""
 
     def open(self) -> None:
         """Begins to take requests."""

@@ -45,7 +45,8 @@ def _detect(application: Callable[..., Any], name: str) -> str | None:
     """None when nothing can be found out, as of functions that are written in C."""
     # Of the instance: some middleware gives each one a function of its own.
     is_object = not (inspect.isclass(application) or inspect.isroutine(application) or _is_partial(application))
-    called = application.__call__ if is_object else application
+    instance: Any = application
+    called = instance.__call__ if is_object else application
     accepts = _Arguments(called)
     if _is_coroutine_function(called):
         if accepts(3):

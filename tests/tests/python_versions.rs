@@ -47,7 +47,9 @@ fn expect(server: &Server, python: &Python, has_extension: bool) {
 #[case::wsgi("wsgi")]
 #[case::asgi("asgi")]
 fn two_versions_serve_at_once(#[case] interface: &str) {
-    let others = Python::others_that("two versions at once", |python| python.version >= (3, 9));
+    let others = Python::others_that("two versions at once", |python| {
+        python.version >= (3, 9) && (interface == "wsgi" || python.implementation == "cpython")
+    });
     let servers: Vec<_> = others.iter().map(|python| (served_by(python, interface), python)).collect();
     let usual = Server::of(app(interface)).start();
     for (server, python) in &servers {
@@ -61,6 +63,16 @@ fn a_python_that_cannot_load_the_extension_does_without() {
     let is_old = |python: &Python| ((3, 7)..(3, 9)).contains(&python.version) || python.implementation != "cpython";
     for python in Python::others_that("the handler in pure Python", is_old) {
         expect(&served_by(&python, "wsgi"), &python, false);
+    }
+}
+
+#[rstest]
+fn a_python_that_cannot_load_the_extension_says_so_of_asgi() {
+    for python in Python::others_that("ASGI without the extension", |python| python.implementation != "cpython") {
+        let interpreter = python.interpreter.to_str().expect("UTF-8");
+        let failure = Server::of(app("asgi")).argument("--python").argument(interpreter).start_in_vain();
+        assert_eq!(failure.status.code(), Some(1), "{}", failure.output);
+        assert!(failure.output.contains("not ASGI applications"), "{}", failure.output);
     }
 }
 

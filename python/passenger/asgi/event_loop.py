@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import Any, Callable, Coroutine
 
+uvloop: Any
 try:
     import uvloop
 except ImportError:

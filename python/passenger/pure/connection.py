@@ -59,7 +59,7 @@ class Connection:
         ancillary = descriptors.rights(fds or [])
         try:
             while view:
-                view = view[self._socket.sendmsg([view], ancillary, socket.MSG_NOSIGNAL) :]
+                view = view[self._socket.sendmsg([view], ancillary, descriptors.NO_SIGNAL) :]
                 ancillary = []
         except (BrokenPipeError, ConnectionResetError):
             raise Disconnected("Passenger's agent is gone") from None

@@ -79,7 +79,7 @@ class Control:
         self._socket.close()
 
     def _send(self, **message: object) -> None:
-        self._socket.send(_json(message), socket.MSG_NOSIGNAL)
+        self._socket.send(_json(message), descriptors.NO_SIGNAL)
 
 
 def _json(value: object) -> bytes:

@@ -7,12 +7,15 @@ import socket
 
 MOST = 253
 """As many as the kernel delivers at once; with less room it would drop some."""
+# PyPy does not name them; all Linux systems that Passenger runs on have these.
+NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0x4000)
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0x40000000)
 _ROOM = socket.CMSG_SPACE(MOST * array.array("i").itemsize)
 
 
 def receive(channel: socket.socket, size: int, flags: int = 0) -> tuple[bytes, list[int]]:
     """At most `size` bytes and the descriptors that came with them, close-on-exec."""
-    data, ancillary, _, _ = channel.recvmsg(size, _ROOM, flags | socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _, _ = channel.recvmsg(size, _ROOM, flags | _CLOSE_ON_EXEC)
     fds = array.array("i")
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
