@@ -25,6 +25,21 @@ fn it_finishes_what_it_has(#[values(1, 3)] threads: u32) {
 }
 
 #[rstest]
+fn it_finishes_a_large_answer() {
+    ours_only!("about Passenger's own pool");
+    let server = Server::of(App::reference()).max_pool_size(2).start();
+    for _ in 0..3 {
+        let leaving = Process(server.get("/pid").number());
+        let mut connection = server.connect();
+        connection.send(Request::get("/big-stream/30000000").to_bytes());
+        wait_until("it has begun", || connection.has_received());
+        leaving.signal(Signal::SIGTERM);
+        assert_eq!(connection.receive().body.len(), 30_000_000);
+        leaving.wait_until_gone();
+    }
+}
+
+#[rstest]
 fn it_costs_no_request(#[values(1, 3)] threads: u32) {
     ours_only!("about Passenger's own pool");
     let server = Server::of(App::reference()).threads(threads).max_pool_size(2).start();
