@@ -16,9 +16,15 @@ fn unlinted(name: &str) -> String {
 
 #[rstest]
 fn a_body_without_a_length_is_streamed_in_chunks(server: &Server) {
-    let response = server.get("/stream");
-    assert_eq!(response.framing, Framing::Chunked);
-    assert_eq!(response.text(), "chunk 0\nchunk 1\nchunk 2\n");
+    // One that is complete before anything of it was sent has a length.
+    let mut connection = server.connect();
+    connection.send(Request::get("/gated/unknown").to_bytes());
+    let head = connection.receive_until("before the gate\n").to_lowercase();
+    assert!(head.contains("transfer-encoding: chunked\r\n") && !head.contains("content-length:"), "{head}");
+    server.app().open_gate("unknown");
+    connection.receive_until("after the gate\n");
+    connection.receive_until("\r\n0\r\n\r\n");
+    assert_eq!(connection.request(&Request::get("/stream")).text(), "chunk 0\nchunk 1\nchunk 2\n");
 }
 
 #[rstest]

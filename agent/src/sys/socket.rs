@@ -7,9 +7,10 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, listen, setsockopt, socket,
-    socketpair, sockopt,
+    AddressFamily, Backlog, MsgFlags, Shutdown, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, listen, send,
+    setsockopt, socket, socketpair, sockopt,
 };
 
 /// Connections that wait while the agent is busy or being replaced. The kernel caps it at `net.core.somaxconn`.
@@ -59,6 +60,12 @@ pub fn shut_down(descriptor: &impl AsFd, how: Shutdown) {
     let _ = nix::sys::socket::shutdown(descriptor.as_fd().as_raw_fd(), how);
 }
 
+/// Whether the other side of a connected stream has said that it reads no more.
+pub fn is_deaf(descriptor: &impl AsFd) -> bool {
+    let nothing = send(descriptor.as_fd().as_raw_fd(), &[], MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT);
+    nothing == Err(Errno::EPIPE)
+}
+
 /// A listening TCP socket, non-blocking.
 ///
 /// # Errors
@@ -94,4 +101,18 @@ pub fn listen_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_that_reads_no_more_is_deaf() {
+        let (ours, theirs) = data_pair().unwrap();
+        assert!(!is_deaf(&ours));
+        shut_down(&theirs, Shutdown::Read);
+        assert!(is_deaf(&ours));
+        assert!(!is_deaf(&theirs), "it may still speak");
+    }
 }

@@ -21,9 +21,9 @@ impl Inflow {
     /// Takes the bytes of a frame off the credit.
     ///
     /// # Errors
-    /// When the worker had none left, unless it may go on without.
-    pub fn take(&mut self, bytes: usize, without: bool) -> Result<(), ProtocolError> {
-        if self.left <= 0 && bytes > 0 && !without {
+    /// When the worker had none left, unless it `may_go_on` without.
+    pub fn take(&mut self, bytes: usize, may_go_on: impl FnOnce() -> bool) -> Result<(), ProtocolError> {
+        if self.left <= 0 && bytes > 0 && !may_go_on() {
             return Err(ProtocolError::Unexpected("frame beyond the credit of its stream"));
         }
         self.left -= bytes as i64;
@@ -106,13 +106,13 @@ mod tests {
     #[test]
     fn a_worker_may_overdraw_by_one_frame() {
         let mut inflow = Inflow::default();
-        inflow.take(WINDOW - 1, false).unwrap();
-        inflow.take(1 << 20, false).unwrap();
-        inflow.take(0, false).unwrap();
-        inflow.take(1, false).unwrap_err();
+        inflow.take(WINDOW - 1, || false).unwrap();
+        inflow.take(1 << 20, || false).unwrap();
+        inflow.take(0, || false).unwrap();
+        inflow.take(1, || false).unwrap_err();
         assert_eq!(inflow.dispose(WINDOW - 1 + (1 << 20)), Some(INITIAL_WINDOW - 1 + (1 << 20)));
-        inflow.take(WINDOW, false).unwrap();
-        inflow.take(1, false).unwrap_err();
+        inflow.take(WINDOW, || false).unwrap();
+        inflow.take(1, || false).unwrap_err();
     }
 
     #[test]
@@ -127,10 +127,10 @@ mod tests {
     fn nothing_is_owed_for_what_nobody_waits_for() {
         let mut inflow = Inflow::default();
         assert_eq!(inflow.dispose_all(), None);
-        inflow.take(WINDOW + 5, false).unwrap();
+        inflow.take(WINDOW + 5, || false).unwrap();
         assert_eq!(inflow.dispose(10), None);
         assert_eq!(inflow.dispose_all(), Some(INITIAL_WINDOW + 5));
-        inflow.take(WINDOW, false).unwrap();
+        inflow.take(WINDOW, || false).unwrap();
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{InFlight, Slot};
 use crate::pool::exchange::Exchange;
 use crate::pool::inbox::{Inbox, Received};
 use crate::pool::session::{Ending, Event};
+use crate::sys;
 
 impl Slot {
     /// Reads answers until the channel ends, which is how a worker's end is noticed first.
@@ -76,7 +77,9 @@ impl Slot {
     fn take(self: &Rc<Self>, header: Header, payload: Bytes, inbox: &mut Inbox) -> Result<(), ProtocolError> {
         let taken = match &mut *self.in_flight.borrow_mut() {
             InFlight::Ordered(queue) => Taken { ended: queue.take(header, payload, inbox)?, ..Taken::default() },
-            InFlight::Multiplexed(streams) => streams.take(header, payload, inbox)?,
+            InFlight::Multiplexed(streams) => {
+                streams.take(header, payload, inbox, || sys::socket::is_deaf(&self.channel))?
+            }
         };
         self.give_credit(header.stream, taken.credit);
         match (taken.ended, self.worker()) {

@@ -178,11 +178,17 @@ impl Streams {
         self.deaf = true;
     }
 
-    /// Takes a frame from the worker.
+    /// Takes a frame from the worker. `is_deaf` is asked of one that sends without credit.
     ///
     /// # Errors
     /// A frame of a stream that is not there, out of its order, or beyond its credit.
-    pub fn take(&mut self, header: Header, payload: Bytes, inbox: &mut Inbox) -> Result<Taken, ProtocolError> {
+    pub fn take(
+        &mut self,
+        header: Header,
+        payload: Bytes,
+        inbox: &mut Inbox,
+        is_deaf: impl Fn() -> bool,
+    ) -> Result<Taken, ProtocolError> {
         let deaf = self.deaf;
         let Some(stream) = self.get(header.stream) else {
             return match header.kind {
@@ -206,17 +212,17 @@ impl Streams {
             (Phase::Asked, Kind::Response) => {
                 stream.phase = Phase::Answering;
                 disposed = body_len(&payload)?;
-                stream.inflow.take(disposed, deaf)?;
+                stream.inflow.take(disposed, || deaf || is_deaf())?;
                 deliver(&stream.exchange, header, payload, inbox)?;
             }
             (Phase::Answering, Kind::Data) => {
                 disposed = payload.len();
-                stream.inflow.take(disposed, deaf)?;
+                stream.inflow.take(disposed, || deaf || is_deaf())?;
                 deliver(&stream.exchange, header, payload, inbox)?;
             }
             (Phase::WebSocket, Kind::Message) if is_end == (header.aux == CLOSE) => {
                 if header.aux != CLOSE {
-                    stream.inflow.take(frame::HEADER_LEN + payload.len(), deaf)?;
+                    stream.inflow.take(frame::HEADER_LEN + payload.len(), || deaf || is_deaf())?;
                 }
                 if stream.exchange.is_abandoned() {
                     disposed = frame::HEADER_LEN + payload.len();
@@ -329,7 +335,7 @@ mod tests {
     }
 
     fn take(streams: &mut Streams, header: Header, payload: &'static [u8]) -> Result<Taken, ProtocolError> {
-        streams.take(header, Bytes::from_static(payload), &mut Inbox::new())
+        streams.take(header, Bytes::from_static(payload), &mut Inbox::new(), || false)
     }
 
     fn frame(kind: Kind, stream: u32, flags: u8, aux: u16) -> Header {
