@@ -20,6 +20,10 @@ use crate::pool::session::{Ending, Event};
 const PLACE_BITS: u32 = 20;
 const PLACES: usize = 1 << PLACE_BITS;
 
+/// A request may join short ones that take up to this long, in microseconds: that is more than where requests are answered
+/// one after the other, because what was measured holds the wait for those that were served in the same turn.
+const SHARED_MICROS: u32 = 70;
+
 /// How far an answer has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -98,11 +102,11 @@ impl Streams {
     }
 
     /// How long a request that takes `expected` would wait here, in microseconds, if the worker is awake and will be done
-    /// soon. What was measured holds the wait for others that are served at the same time.
+    /// soon.
     pub fn brief_wait(&self, expected: u32) -> Option<u32> {
         let all_short = self.short > 0 && self.short == self.requests();
         let prompt = self.quiet_since.is_some_and(|since| since.elapsed() < PROMPT);
-        (all_short && prompt && self.longest < brief(expected)).then_some(self.longest)
+        (all_short && prompt && self.longest < brief(expected).max(SHARED_MICROS)).then_some(self.longest)
     }
 
     /// Adds a request; returns its stream's number. `expected` is how long it will take in microseconds, if it is known to
