@@ -47,23 +47,21 @@ pub(crate) fn send_tail(py: Python<'_>, connection: &mut Connection, tail: &[u8]
     flush(py, connection)
 }
 
-/// Sends bytes in data frames; `last` is the header of the last.
+/// Sends bytes in data frames; `last` is the header of the last. After an error the others are left in the output, as the
+/// end of the answer is owed whatever a signal handler has raised.
 pub(crate) fn send_data(py: Python<'_>, connection: &mut Connection, data: &[u8], last: Header) -> PyResult<()> {
+    let mut sent = Ok(());
     let mut parts = data.chunks(MAX_PAYLOAD).peekable();
     while let Some(part) = parts.next() {
         let header = if parts.peek().is_none() { last } else { Header { flags: 0, value: 0, ..last } };
         connection.output().extend_from_slice(&Header { length: part.len() as u32, ..header }.encode());
-        if let Err(error) = send_tail(py, connection, part) {
-            // What was announced is owed, whatever a signal handler has raised.
-            while let Some(part) = parts.next() {
-                let header = if parts.peek().is_none() { last } else { Header { flags: 0, value: 0, ..last } };
-                connection.output().extend_from_slice(&Header { length: part.len() as u32, ..header }.encode());
-                connection.output().extend_from_slice(part);
-            }
-            return Err(error);
+        if sent.is_ok() {
+            sent = send_tail(py, connection, part);
+        } else {
+            connection.output().extend_from_slice(part);
         }
     }
-    Ok(())
+    sent
 }
 
 fn wait_writable(py: Python<'_>, socket: BorrowedFd<'_>) -> PyResult<()> {
