@@ -12,10 +12,10 @@
 
 use std::cell::{Cell, OnceCell};
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::socket::Shutdown;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::capacity::Permit;
 use super::group::Group;

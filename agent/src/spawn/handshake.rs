@@ -38,7 +38,7 @@ impl<'a> Starting<'a> {
         (launch.progress)(&step);
         let (ours, theirs) = sys::socket::control_pair().map_err(failed)?;
         let (output, pipe) = Output::open().map_err(failed)?;
-        let pid = sys::process::start(&mut launch.command(), theirs, pipe).map_err(failed)?;
+        let pid = reaper.system().start(&mut launch.command(), theirs, pipe).map_err(failed)?;
         output.belongs_to(pid.as_raw());
         let process = Process::new(pid, reaper).map_err(failed)?;
         let channel = Channel::new(ours).map_err(failed)?;

@@ -12,6 +12,7 @@ mod handshake;
 mod output;
 mod preloader;
 pub mod reaper;
+pub mod system;
 mod worker_process;
 
 use std::rc::Rc;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::{Duration, timeout};
 
+use super::system::{Kernel, System};
 use crate::sys;
 
 /// The kernel's and a preloader's word can come a little after a channel has closed.
@@ -48,20 +49,37 @@ impl fmt::Display for Exit {
 }
 
 /// Collects children, so that none stays behind as a zombie, and keeps the ends that somebody will ask for.
-#[derive(Default)]
 pub struct Reaper {
+    system: Box<dyn System>,
     awaited: RefCell<HashMap<i32, Option<Exit>>>,
     news: Notify,
 }
 
+impl Default for Reaper {
+    fn default() -> Self {
+        Self::of(Box::new(Kernel))
+    }
+}
+
 impl Reaper {
+    /// One for the processes of `system`.
+    #[must_use]
+    pub fn of(system: Box<dyn System>) -> Self {
+        Self { system, awaited: RefCell::default(), news: Notify::new() }
+    }
+
+    /// Where its processes are.
+    pub(super) fn system(&self) -> &dyn System {
+        &*self.system
+    }
+
     /// Somebody will ask how this process ended.
     pub(super) fn expect(&self, pid: i32) {
         self.awaited.borrow_mut().insert(pid, None);
     }
 
     /// A process has ended.
-    pub(super) fn ended(&self, pid: i32, exit: Exit) {
+    pub(crate) fn ended(&self, pid: i32, exit: Exit) {
         if let Some(entry) = self.awaited.borrow_mut().get_mut(&pid) {
             *entry = Some(exit);
             self.news.notify_waiters();

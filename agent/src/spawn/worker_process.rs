@@ -26,7 +26,7 @@ pub struct Process {
 impl Process {
     /// Takes charge of a process that is still there.
     pub(super) fn new(pid: Pid, reaper: &Rc<Reaper>) -> io::Result<Self> {
-        let pidfd = sys::watch::register(sys::process::pidfd(pid)?, Interest::READABLE)?;
+        let pidfd = sys::watch::register(reaper.system().watch(pid)?, Interest::READABLE)?;
         reaper.expect(pid.as_raw());
         Ok(Self { pid, pidfd, reaper: Rc::clone(reaper), killed: Cell::new(false) })
     }
@@ -45,7 +45,7 @@ impl Process {
     /// Kills its process group, at most once: later the number may be another group's.
     pub fn kill(&self) {
         if !self.killed.replace(true) {
-            sys::process::signal_group(self.pid, Signal::SIGKILL);
+            self.reaper.system().signal_group(self.pid, Signal::SIGKILL);
         }
     }
 }

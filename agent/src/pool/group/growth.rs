@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{Failure, Group};
 use crate::pool::capacity::{Need, Permit};
@@ -135,7 +137,7 @@ impl Group {
         self.in_background(async move |group| {
             let mut until = Instant::now() + delay;
             while until > Instant::now() {
-                tokio::time::sleep_until(until.into()).await;
+                tokio::time::sleep_until(until).await;
                 // Another start may have failed meanwhile, and put off the next one.
                 until = group.state.borrow().failure.as_ref().map_or(until, |failure| failure.until);
             }

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use passenger_native::error::ProtocolError;
 use passenger_native::frame::{Header, Kind};
+use tokio::time::Instant;
 
 use super::reading::deliver;
 use crate::pool::exchange::Exchange;

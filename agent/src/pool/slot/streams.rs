@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use passenger_native::error::ProtocolError;
 use passenger_native::frame::{self, CLOSE, Header, Kind, UPGRADE};
+use tokio::time::Instant;
 
 use super::credit::{Inflow, Outflow};
 use super::ordered::{PROMPT, brief};
