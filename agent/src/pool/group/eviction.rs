@@ -31,7 +31,7 @@ impl Group {
     /// The worker that has been idle longest; `spare` is only one that the group need not keep.
     pub(in crate::pool) fn idlest(&self, spare: bool) -> Option<Rc<Worker>> {
         let state = self.state.borrow();
-        if spare && state.serving.len() <= self.config.min_workers {
+        if spare && state.serving.len() <= self.config().min_workers {
             return None;
         }
         state.serving.iter().filter(|worker| worker.is_idle()).min_by_key(|worker| worker.last_used()).cloned()
@@ -44,7 +44,7 @@ impl Group {
 
     /// Ends a worker as soon as it has answered what it has, to make room.
     pub(in crate::pool) fn evict(&self, worker: &Rc<Worker>) {
-        tracing::info!("worker {} of {} ends to make room for another application", worker.pid(), self.app.name);
+        tracing::info!("worker {} of {} ends to make room for another application", worker.pid(), self.app().name);
         worker.evict();
         self.retire(worker);
     }

@@ -1,20 +1,12 @@
-//! Starting workers: when one is missing, and what happens when it can't be started.
+//! Starting workers when some are missing.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::{Failure, Group};
+use super::Group;
+use super::failure::Failure;
 use crate::pool::capacity::{Need, Permit};
-use crate::pool::session::Ending;
 use crate::pool::worker::Worker;
 use crate::spawn::{SpawnError, Spawner};
-
-/// The first wait after a failed start; it doubles with every further failure.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 impl Group {
     /// Starts the first worker, if there is room for it, and when that is ready sees to the others.
@@ -39,13 +31,6 @@ impl Group {
         }
     }
 
-    /// Whether it has no worker because none can be started.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        let state = self.state.borrow();
-        state.failure.is_some() && state.serving.is_empty()
-    }
-
     /// Starts a worker if one is missing: below the minimum, or `busy` and below the maximum.
     pub(in crate::pool) fn keep_up(&self, busy: bool) {
         let state = self.state.borrow();
@@ -54,11 +39,11 @@ impl Group {
         // Where many are served at once a queue is long in coming.
         let crowded = have > 0 && state.serving.iter().all(|worker| worker.is_multiplexed() && worker.is_crowded());
         let busy = busy || crowded || !state.queue.is_empty();
-        let wanted = have + coming < self.config.min_workers || (busy && coming == 0);
-        let waits = state.failure.as_ref().is_some_and(|failure| failure.until > Instant::now());
+        let wanted = have + coming < self.config().min_workers || (busy && coming == 0);
+        let waits = state.failure.as_ref().is_some_and(Failure::holds);
         let has_none = have + coming == 0;
         // Workers that leave count, but they must not keep the last one from being replaced, however long they take.
-        let full = all >= self.config.max_workers && !has_none;
+        let full = all >= self.config().max_workers && !has_none;
         if state.closing || !wanted || full || waits || state.successor.is_some() {
             return;
         }
@@ -102,9 +87,9 @@ impl Group {
 
     pub(super) async fn start_worker(&self, spawner: &Spawner, permit: Permit) -> Result<Rc<Worker>, Rc<SpawnError>> {
         let process = spawner.spawn().await.map_err(Rc::new)?;
-        let Some(group) = self.me.upgrade() else { return Err(Rc::new(SpawnError::closing(&self.app))) };
+        let Some(group) = self.me.upgrade() else { return Err(Rc::new(SpawnError::closing(&self.app()))) };
         Worker::adopt(process, &group, &self.turn, permit)
-            .map_err(|error| Rc::new(SpawnError::channels(&self.app, &error)))
+            .map_err(|error| Rc::new(SpawnError::channels(&self.app(), &error)))
     }
 
     pub(super) fn welcome(&self, worker: Rc<Worker>) {
@@ -113,36 +98,5 @@ impl Group {
         state.serving.push(worker);
         drop(state);
         self.feed();
-    }
-
-    /// Notes why a worker could not be started. Without any worker, everybody who waits is told.
-    pub(super) fn failed(&self, error: Rc<SpawnError>) {
-        tracing::error!("{error}");
-        let mut state = self.state.borrow_mut();
-        let longest = if self.config.is_development() { FIRST_DELAY } else { LONGEST_DELAY };
-        let delay = state.failure.as_ref().map_or(FIRST_DELAY, |failure| (failure.delay * 2).min(longest));
-        state.failure = Some(Failure { error: Rc::clone(&error), delay, until: Instant::now() + delay });
-        let waiting = if state.serving.is_empty() { std::mem::take(&mut state.queue) } else { VecDeque::new() };
-        drop(state);
-        for exchange in waiting {
-            exchange.end(Ending::NotSpawned(Rc::clone(&error)));
-        }
-        self.retry_after(delay);
-    }
-
-    fn retry_after(&self, delay: Duration) {
-        if self.retry_planned.replace(true) {
-            return;
-        }
-        self.in_background(async move |group| {
-            let mut until = Instant::now() + delay;
-            while until > Instant::now() {
-                tokio::time::sleep_until(until).await;
-                // Another start may have failed meanwhile, and put off the next one.
-                until = group.state.borrow().failure.as_ref().map_or(until, |failure| failure.until);
-            }
-            group.retry_planned.set(false);
-            group.keep_up(false);
-        });
     }
 }

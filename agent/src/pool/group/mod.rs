@@ -12,17 +12,15 @@
 
 mod ending;
 mod eviction;
+mod failure;
 mod growth;
 mod placement;
 mod restart;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use crate::app::detect::App;
 use crate::pool::capacity::Capacity;
@@ -32,7 +30,8 @@ use crate::pool::session::Ending;
 use crate::pool::snapshot::{GroupState, GroupStatus};
 use crate::pool::turn::Turn;
 use crate::pool::worker::Worker;
-use crate::spawn::{SpawnError, Spawner};
+use crate::spawn::Spawner;
+use failure::Failure;
 
 /// What a group must know of the configuration.
 pub struct GroupConfig {
@@ -58,10 +57,11 @@ impl GroupConfig {
     }
 }
 
-struct Failure {
-    error: Rc<SpawnError>,
-    delay: Duration,
-    until: Instant,
+/// What a group runs, and within which limits. A reload of the configuration brings another.
+struct Definition {
+    app: App,
+    config: GroupConfig,
+    new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
 }
 
 struct State {
@@ -79,14 +79,12 @@ struct State {
 
 /// A group.
 pub struct Group {
-    app: App,
-    config: GroupConfig,
+    definition: RefCell<Definition>,
     turn: Rc<Turn>,
     capacity: Rc<Capacity>,
     /// Whether it stands in the pool's lines for those that need a worker.
     pub(in crate::pool) in_first_line: Cell<bool>,
     pub(in crate::pool) in_second_line: Cell<bool>,
-    new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
     times: RefCell<ServiceTimes>,
     state: RefCell<State>,
     me: Weak<Self>,
@@ -115,13 +113,11 @@ impl Group {
             emptied: None,
         };
         let group = Rc::new_cyclic(|me| Self {
-            app,
-            config,
+            definition: RefCell::new(Definition { app, config, new_spawner }),
             turn,
             capacity,
             in_first_line: Cell::new(false),
             in_second_line: Cell::new(false),
-            new_spawner,
             times: RefCell::default(),
             state: RefCell::new(state),
             me: me.clone(),
@@ -133,14 +129,19 @@ impl Group {
 
     /// What it runs.
     #[must_use]
-    pub fn app(&self) -> &App {
-        &self.app
+    pub fn app(&self) -> Ref<'_, App> {
+        Ref::map(self.definition.borrow(), |definition| &definition.app)
     }
 
     /// Its settings.
     #[must_use]
-    pub fn config(&self) -> &GroupConfig {
-        &self.config
+    pub fn config(&self) -> Ref<'_, GroupConfig> {
+        Ref::map(self.definition.borrow(), |definition| &definition.config)
+    }
+
+    /// What loads the application as it is now.
+    fn new_spawner(&self) -> Rc<Spawner> {
+        (self.definition.borrow().new_spawner)()
     }
 
     /// The number under which the group remembers how long such a request takes.
@@ -174,14 +175,15 @@ impl Group {
         if let Some(failure) = &state.failure
             && state.serving.is_empty()
             && state.spawning == 0
-            && failure.until > Instant::now()
+            && failure.holds()
         {
             return exchange.end(Ending::NotSpawned(Rc::clone(&failure.error)));
         }
-        if self.config.max_queue != 0 && state.queue.len() >= self.config.max_queue {
+        let max_queue = self.config().max_queue;
+        if max_queue != 0 && state.queue.len() >= max_queue {
             // Clients that left while they waited do not count.
             state.queue.retain(|waiting| !waiting.is_abandoned());
-            if state.queue.len() >= self.config.max_queue {
+            if state.queue.len() >= max_queue {
                 return exchange.end(Ending::QueueFull);
             }
         }
@@ -209,7 +211,8 @@ impl Group {
     pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, route: Route, micros: u32) {
         self.times.borrow_mut().record(route, micros);
         worker.used_at(self.capacity.tick());
-        if self.config.max_requests != 0 && worker.handled() >= self.config.max_requests && worker.is_serving() {
+        let max_requests = self.config().max_requests;
+        if max_requests != 0 && worker.handled() >= max_requests && worker.is_serving() {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
             self.retire(worker);
             self.keep_up(false);
@@ -246,7 +249,8 @@ impl Group {
     /// What `passenger status` shows; `places` is where the application is reached.
     #[must_use]
     pub fn status(&self, places: Vec<String>) -> GroupStatus {
-        let most = self.config.max_concurrent_requests;
+        let Definition { app, config, .. } = &*self.definition.borrow();
+        let most = config.max_concurrent_requests;
         let state = self.state.borrow();
         let condition = match (&state.failure, state.serving.is_empty()) {
             (Some(_), true) => GroupState::Broken,
@@ -255,14 +259,14 @@ impl Group {
             (_, false) => GroupState::Running,
         };
         GroupStatus {
-            name: self.app.name.clone(),
+            name: app.name.clone(),
             places,
-            app_root: self.app.root.clone(),
-            kind: self.app.kind.name().to_owned(),
-            environment: self.config.environment.clone(),
+            app_root: app.root.clone(),
+            kind: app.kind.name().to_owned(),
+            environment: config.environment.clone(),
             state: condition,
             queue_size: state.queue.iter().filter(|exchange| !exchange.is_abandoned()).count(),
-            queue_max: self.config.max_queue,
+            queue_max: config.max_queue,
             spawning: state.spawning + usize::from(state.successor.is_some()),
             last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),
             workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status(most)).collect(),

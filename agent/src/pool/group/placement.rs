@@ -21,7 +21,7 @@ impl Group {
     pub(super) fn place(&self, state: &State, exchange: &Exchange) -> Option<Placement> {
         let request = exchange.request();
         let expected = if request.is_safe { self.times.borrow().short(request.route) } else { None };
-        let most = self.config.max_concurrent_requests;
+        let most = self.config().max_concurrent_requests;
         let free = state.serving.iter().filter_map(|worker| worker.vacancy(most)).min_by_key(|(load, _)| *load);
         let slots = || state.serving.iter().flat_map(|worker| worker.slots());
         let (slot, crowded) = match (free, expected) {

@@ -11,10 +11,10 @@ impl Group {
         if state.closing {
             return;
         }
-        tracing::info!("restarting {}", self.app.root.display());
-        let spawner = (self.new_spawner)();
+        tracing::info!("restarting {}", self.app().root.display());
+        let spawner = self.new_spawner();
         state.failure = None;
-        if self.config.is_development() || state.serving.is_empty() {
+        if self.config().is_development() || state.serving.is_empty() {
             state.spawner = spawner;
             state.successor = None;
             drop(state);
@@ -45,13 +45,13 @@ impl Group {
                 Ok(worker) => {
                     group.retire_all();
                     group.welcome(worker);
-                    tracing::info!("{} has been restarted", group.app.root.display());
+                    tracing::info!("{} has been restarted", group.app().root.display());
                 }
                 Err(error) => {
                     group.failed(error);
                     tracing::error!(
                         "{} was not restarted; the version before goes on serving",
-                        group.app.root.display()
+                        group.app().root.display()
                     );
                 }
             }

@@ -1,0 +1,110 @@
+//! What happens when a worker can't be started: everybody hears of it, and it is tried again later, never with every request.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Group;
+use crate::pool::session::Ending;
+use crate::spawn::SpawnError;
+
+/// The first wait after a failed start; it doubles with every further failure.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+/// A failed start, and when there may be another.
+pub(super) struct Failure {
+    pub error: Rc<SpawnError>,
+    delay: Duration,
+    pub until: Instant,
+}
+
+impl Failure {
+    /// A failure after `before`; `longest` is how long may be waited.
+    pub fn after(before: Option<&Self>, error: Rc<SpawnError>, longest: Duration) -> Self {
+        let delay = before.map_or(FIRST_DELAY, |failure| (failure.delay * 2).min(longest));
+        Self { error, delay, until: Instant::now() + delay }
+    }
+
+    /// Whether it is too early for another try.
+    pub fn holds(&self) -> bool {
+        self.until > Instant::now()
+    }
+}
+
+impl Group {
+    /// Whether it has no worker because none can be started.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        let state = self.state.borrow();
+        state.failure.is_some() && state.serving.is_empty()
+    }
+
+    /// How long may be waited between two tries.
+    pub(super) fn longest_delay(&self) -> Duration {
+        if self.config().is_development() { FIRST_DELAY } else { LONGEST_DELAY }
+    }
+
+    /// Notes why a worker could not be started. Without any worker, everybody who waits is told.
+    pub(super) fn failed(&self, error: Rc<SpawnError>) {
+        tracing::error!("{error}");
+        let longest = self.longest_delay();
+        let mut state = self.state.borrow_mut();
+        let failure = Failure::after(state.failure.as_ref(), Rc::clone(&error), longest);
+        let until = failure.until;
+        state.failure = Some(failure);
+        let waiting = if state.serving.is_empty() { std::mem::take(&mut state.queue) } else { VecDeque::new() };
+        drop(state);
+        for exchange in waiting {
+            exchange.end(Ending::NotSpawned(Rc::clone(&error)));
+        }
+        self.retry_at(until);
+    }
+
+    fn retry_at(&self, mut until: Instant) {
+        if self.retry_planned.replace(true) {
+            return;
+        }
+        self.in_background(async move |group| {
+            while until > Instant::now() {
+                tokio::time::sleep_until(until).await;
+                // Another start may have failed meanwhile, and put off the next one.
+                until = group.state.borrow().failure.as_ref().map_or(until, |failure| failure.until);
+            }
+            group.retry_planned.set(false);
+            group.keep_up(false);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn error() -> Rc<SpawnError> {
+        Rc::new(SpawnError {
+            app_root: Path::new("/srv/shop").to_owned(),
+            step: "loading config.ru".to_owned(),
+            reason: "broken".to_owned(),
+            output: String::new(),
+            hint: None,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_doubles_up_to_its_bound() {
+        let mut failure = None;
+        for seconds in [1, 2, 4, 5, 5] {
+            failure = Some(Failure::after(failure.as_ref(), error(), Duration::from_secs(5)));
+            let failure = failure.as_ref().unwrap();
+            assert_eq!(failure.until - Instant::now(), Duration::from_secs(seconds));
+            assert!(failure.holds());
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(!failure.unwrap().holds());
+    }
+}
