@@ -1,6 +1,6 @@
 //! Messages on the control channel between the agent and the processes it starts: one JSON object a packet
-//! (`SOCK_SEQPACKET`). There is no message for "stop": whoever closes a channel has said so, and a process whose agent
-//! is gone sees the same.
+//! (`SOCK_SEQPACKET`). The agent has no message for "stop": whoever closes a channel has said so, and a process whose
+//! agent is gone sees the same.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,7 +12,7 @@ use crate::error::ProtocolError;
 use crate::fds::{self, MAX_DESCRIPTORS, Receiver};
 
 /// The version of these messages and of the frames; both sides must speak the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The longest message in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// The most bytes that the program output in [`FromProcess::Failed`] takes up in the message; what is cut is the
@@ -42,6 +42,11 @@ pub enum ToProcess {
         /// The number of slots.
         slots: u32,
     },
+    /// To a worker that has no request: do what the application put off until nobody waits. It answers
+    /// [`FromProcess::OobWorkDone`], and has no request before that.
+    OobWork,
+    /// To a worker: become a preloader.
+    Promote,
 }
 
 /// What to load and how.
@@ -130,6 +135,17 @@ pub enum FromProcess {
         code: Option<i32>,
         /// The signal that killed it, otherwise.
         signal: Option<i32>,
+    },
+    /// A worker wants to end. It answers what it has and what is still on its way, and ends when the agent, which sends
+    /// nothing more, has ended its data channels.
+    Leaving {
+        /// The speaker.
+        pid: i32,
+    },
+    /// A worker has done what [`ToProcess::OobWork`] asked for, be it without success.
+    OobWorkDone {
+        /// The speaker.
+        pid: i32,
     },
 }
 

@@ -41,12 +41,14 @@ fn control_messages_are_as_the_document_shows() {
         ..app.clone()
     };
     let to = [
-        ToProcess::Load { protocol: 1, app, slots: None },
-        ToProcess::Load { protocol: 1, app: python, slots: Some(4) },
+        ToProcess::Load { protocol: 2, app, slots: None },
+        ToProcess::Load { protocol: 2, app: python, slots: Some(4) },
         ToProcess::Spawn { ticket: 7, slots: 1 },
+        ToProcess::OobWork,
+        ToProcess::Promote,
     ];
     let from = [
-        FromProcess::Hello { protocol: 1, language: "ruby".to_owned(), version: "3.4.11".to_owned() },
+        FromProcess::Hello { protocol: 2, language: "ruby".to_owned(), version: "3.4.11".to_owned() },
         FromProcess::Progress { step: "loading config.ru".to_owned() },
         FromProcess::Spawned { ticket: 7, pid: 4711 },
         FromProcess::Ready { pid: 4711, multiplexed: false },
@@ -56,6 +58,8 @@ fn control_messages_are_as_the_document_shows() {
             "config.ru:1:in `require': cannot load such file -- sinatra (LoadError)\n",
         ),
         FromProcess::Exited { pid: 4711, code: None, signal: Some(9) },
+        FromProcess::Leaving { pid: 4711 },
+        FromProcess::OobWorkDone { pid: 4711 },
     ];
     let examples = document::messages();
     assert_eq!(examples.len(), to.len() + from.len());

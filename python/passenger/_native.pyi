@@ -13,7 +13,7 @@ class Control:
     Its methods raise OSError. One thread may wait for messages while others send some."""
 
     def __init__(self, fd: int) -> None: ...
-    def receive(self) -> tuple[Literal["load", "spawn"], dict[str, Any], list[int]] | None:
+    def receive(self) -> tuple[Literal["load", "spawn", "oob_work", "promote"], dict[str, Any], list[int]] | None:
         """Waits for the next message: its name, its members (those of `app` among them), and the descriptors that came
         with it, which are the caller's to close. None when the agent has closed the channel, or after `shutdown`."""
 
@@ -34,6 +34,12 @@ class Control:
 
     def exited(self, pid: int, code: int | None, signal: int | None) -> None:
         """A worker that this process forked has ended."""
+
+    def leaving(self, pid: int) -> None:
+        """A worker wants to end: the agent is to send it no more requests."""
+
+    def oob_work_done(self, pid: int) -> None:
+        """The out-of-band work is over."""
 
     def shutdown(self) -> None:
         """Makes `receive` return None, in another thread too."""

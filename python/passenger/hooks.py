@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Callable, TypeVar, overload
+import sys
+from contextlib import contextmanager
+from typing import Callable, Iterator, TypeVar, overload
+
+from . import backtrace
 
 Hook = Callable[[], object]
 F = TypeVar("F", bound=Hook)
 
-_hooks: dict[str, list[Hook]] = {"before_fork": [], "worker_boot": [], "worker_shutdown": []}
+_hooks: dict[str, list[Hook]] = {"before_fork": [], "worker_boot": [], "worker_shutdown": [], "oob_work": []}
 
 GUNICORN = {
     "pre_fork": "before_fork",
@@ -27,7 +31,9 @@ def on(point: str, function: F | None = None) -> Callable[[F], F] | F:
 
     * in the preloader, before each fork ("before_fork");
     * in each worker, before its first request ("worker_boot");
-    * in each worker, after its last request ("worker_shutdown").
+    * in each worker, after its last request ("worker_shutdown");
+    * in a worker without requests, when the application has asked for out-of-band work ("oob_work"). If the application
+      is ASGI this is done on its event loop, which then waits for what the function returns, if that can be awaited.
 
     Without `function` it is a decorator:
 
@@ -58,3 +64,19 @@ def run(point: str) -> None:
     """Calls them all; what one raises ends this."""
     for hook in each(point):
         hook()
+
+
+def run_all(point: str) -> None:
+    """Calls them all; one that breaks must not keep the others from doing their work."""
+    for hook in each(point):
+        with logged(point):
+            hook()
+
+
+@contextmanager
+def logged(point: str) -> Iterator[None]:
+    """Logs what a function for this point raises."""
+    try:
+        yield
+    except BaseException as error:
+        sys.stderr.write(f"[passenger] the {point} hook failed: {backtrace.describe(error)}")

@@ -7,7 +7,7 @@ import sys
 from threading import Thread
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from . import backtrace
+from . import backtrace, hooks
 
 if TYPE_CHECKING:
     from .channels import Handler
@@ -35,6 +35,11 @@ class Slots:
         """Makes each slot end when it has answered what has arrived. For any thread and for signal handlers."""
         for handler in self._handlers:
             handler.shutdown()
+
+    def do_oob_work(self, done: Callable[[], None]) -> None:
+        """Runs the hooks, then calls `done`. There are no requests meanwhile, so any thread will do."""
+        hooks.run_all("oob_work")
+        done()
 
 
 def _serve(handler: Handler) -> None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import sys
 import time
 from threading import Thread
 from typing import TYPE_CHECKING, Sequence
 
-from . import backtrace, hooks, memory
+from . import hooks, memory
 from .app import App
 from .loader import Application
 from .progress import Progress
@@ -53,7 +52,7 @@ class Worker:
         Thread(target=self._watch_control, name="passenger-control", daemon=True).start()
         self._server.run()
         self._limit_leaving()
-        _shut_down()
+        hooks.run_all("worker_shutdown")
 
     def _make_server(self, progress: Progress) -> Server | Slots:
         if self._application.interface == "asgi":
@@ -73,13 +72,23 @@ class Worker:
         faulthandler.register(signal.SIGQUIT, file=2, all_threads=True)
 
     def _watch_control(self) -> None:
-        """The control channel brings no messages to workers: it ends when the agent is gone."""
+        """The control channel ends when the agent is gone."""
         try:
-            while self._control.receive() is not None:
-                pass
+            while True:
+                message = self._control.receive()
+                if message is None:
+                    break
+                if message[0] == "oob_work":
+                    self._server.do_oob_work(self._done_oob_work)
         except OSError:
             pass
         self._leave()
+
+    def _done_oob_work(self) -> None:
+        try:
+            self._control.oob_work_done(os.getpid())
+        except OSError:
+            pass  # the agent is gone: the next message is the end
 
     def _leave(self) -> None:
         self._limit_leaving()
@@ -92,12 +101,3 @@ class Worker:
 def _stop_hard() -> None:
     time.sleep(HARD_STOP)
     os._exit(1)
-
-
-def _shut_down() -> None:
-    """One hook that breaks must not keep the others from cleaning up."""
-    for hook in hooks.each("worker_shutdown"):
-        try:
-            hook()
-        except BaseException as error:
-            sys.stderr.write(f"[passenger] a worker_shutdown hook failed: {backtrace.describe(error)}")

@@ -4,6 +4,7 @@
 //! Everything here lives on the agent's one thread, so state is in `Cell`s and no borrow outlives a call.
 
 pub mod capacity;
+mod control;
 pub mod exchange;
 pub mod group;
 mod inbox;

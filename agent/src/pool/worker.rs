@@ -40,7 +40,7 @@ enum State {
 pub struct Worker {
     process: Process,
     /// Closing it tells the process that the agent is gone.
-    _control: Channel,
+    control: Channel,
     /// Each of its slots serves many requests at the same time.
     multiplexed: bool,
     slots: OnceCell<Vec<Rc<Slot>>>,
@@ -72,7 +72,7 @@ impl Worker {
         let WorkerProcess { process, control, channels, multiplexed } = process;
         let worker = Rc::new(Self {
             process,
-            _control: control,
+            control,
             multiplexed,
             slots: OnceCell::new(),
             group: Rc::downgrade(group),
@@ -102,6 +102,11 @@ impl Worker {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.process.pid.as_raw()
+    }
+
+    /// Its control channel.
+    pub(super) fn control(&self) -> &Channel {
+        &self.control
     }
 
     /// Its slots.
@@ -263,7 +268,10 @@ impl Worker {
     }
 
     async fn watch(self: Rc<Self>) {
-        self.process.ended().await;
+        tokio::select! {
+            () = self.process.ended() => {}
+            () = self.listen() => {}
+        }
         // What it said before it ended is still in the channels and is read to their end.
         for slot in self.slots() {
             slot.shut_down(Shutdown::Both);

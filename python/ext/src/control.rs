@@ -78,6 +78,16 @@ impl Control {
         self.send(py, FromProcess::Exited { pid, code, signal })
     }
 
+    /// A worker wants to end: the agent is to send it no more requests.
+    fn leaving(&self, py: Python<'_>, pid: i32) -> PyResult<()> {
+        self.send(py, FromProcess::Leaving { pid })
+    }
+
+    /// The out-of-band work is over.
+    fn oob_work_done(&self, py: Python<'_>, pid: i32) -> PyResult<()> {
+        self.send(py, FromProcess::OobWorkDone { pid })
+    }
+
     /// Makes `receive` return None, in another thread too.
     fn shutdown(&self, py: Python<'_>) {
         self.with_sender(py, |sender| {
@@ -129,6 +139,8 @@ fn to_python(py: Python<'_>, message: ToProcess, descriptors: Vec<OwnedFd>) -> P
             members.set_item("slots", slots)?;
             "spawn"
         }
+        ToProcess::OobWork => "oob_work",
+        ToProcess::Promote => "promote",
     };
     let numbers = PyList::new(py, descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect::<Vec<_>>())?;
     Ok((name, members, numbers))

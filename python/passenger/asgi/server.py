@@ -9,11 +9,12 @@ WebSockets are closed at once, with the code 1012 (service restart), as nothing 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import sys
 from typing import Callable, Protocol, Sequence
 
-from .. import backtrace
+from .. import backtrace, hooks
 from .._native import AsgiChannel, Disconnected
 from . import event_loop, scopes
 from .lifespan import Lifespan
@@ -78,11 +79,22 @@ class Server:
     def shutdown(self) -> None:
         """Makes `run` return. For any thread and for signal handlers."""
         self._is_leaving = True
+        self._call_soon(self._leave)
+
+    def do_oob_work(self, done: Callable[[], None]) -> None:
+        """Has the hooks run on the event loop, then calls `done` there. For any thread."""
+        self._call_soon(self._start_oob_work, done)
+
+    def _call_soon(self, function: Callable[..., object], *arguments: object) -> None:
         if self._loop is not None:
             try:
-                self._loop.call_soon_threadsafe(self._leave)
+                self._loop.call_soon_threadsafe(function, *arguments)
             except RuntimeError:
                 pass  # it is closed
+
+    def _start_oob_work(self, done: Callable[[], None]) -> None:
+        # The loop has only weak references to tasks.
+        self._oob_work = asyncio.ensure_future(_do_oob_work(done))
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -124,3 +136,12 @@ class Server:
         self._open -= 1
         if self._open == 0 and self._ended is not None:
             self._ended.set()
+
+
+async def _do_oob_work(done: Callable[[], None]) -> None:
+    for hook in hooks.each("oob_work"):
+        with hooks.logged("oob_work"):
+            result = hook()
+            if inspect.isawaitable(result):
+                await result
+    done()

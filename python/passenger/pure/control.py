@@ -8,7 +8,7 @@ from typing import Any, Iterable
 
 from . import descriptors
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The version of these messages and of the frames on data channels."""
 MAX_MESSAGE = 64 * 1024
 """The longest message in bytes."""
@@ -66,6 +66,14 @@ class Control:
     def exited(self, pid: int, code: int | None, signal: int | None) -> None:
         """A worker that this process forked has ended."""
         self._send(message="exited", pid=pid, code=code, signal=signal)
+
+    def leaving(self, pid: int) -> None:
+        """A worker wants to end: the agent is to send it no more requests."""
+        self._send(message="leaving", pid=pid)
+
+    def oob_work_done(self, pid: int) -> None:
+        """The out-of-band work is over."""
+        self._send(message="oob_work_done", pid=pid)
 
     def shutdown(self) -> None:
         """Makes `receive` return None, in another thread too."""

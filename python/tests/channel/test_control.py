@@ -14,7 +14,7 @@ from support import control as agent
 
 LOAD = {
     "message": "load",
-    "protocol": 1,
+    "protocol": 2,
     "app": {
         "root": "/srv/shop",
         "startup_file": None,
@@ -48,7 +48,7 @@ def test_load(pair: Pair) -> None:
 
     name, members, descriptors = control.receive()
     assert (name, descriptors) == ("load", [])
-    assert members == {"protocol": 1, "slots": None, **LOAD["app"]}  # type: ignore[dict-item]
+    assert members == {"protocol": 2, "slots": None, **LOAD["app"]}  # type: ignore[dict-item]
 
 
 def test_spawn_with_descriptors(pair: Pair) -> None:
@@ -67,12 +67,22 @@ def test_spawn_with_descriptors(pair: Pair) -> None:
     os.close(writer)
 
 
+@pytest.mark.parametrize("name", ["oob_work", "promote"])
+def test_orders_without_members(pair: Pair, name: str) -> None:
+    ours, control = pair
+    agent.send(ours, {"message": name})
+
+    assert control.receive() == (name, {}, [])
+
+
 SAID: Any = [
-    (lambda it: it.hello("python", "3.13.0"), {"message": "hello", "protocol": 1, "language": "python", "version": "3.13.0"}),
+    (lambda it: it.hello("python", "3.13.0"), {"message": "hello", "protocol": 2, "language": "python", "version": "3.13.0"}),
     (lambda it: it.progress("loading"), {"message": "progress", "step": "loading"}),
     (lambda it: it.spawned(7, 4711), {"message": "spawned", "ticket": 7, "pid": 4711}),
     (lambda it: it.ready(4711, True), {"message": "ready", "pid": 4711, "multiplexed": True}),
     (lambda it: it.exited(4711, None, 9), {"message": "exited", "pid": 4711, "code": None, "signal": 9}),
+    (lambda it: it.leaving(4711), {"message": "leaving", "pid": 4711}),
+    (lambda it: it.oob_work_done(4711), {"message": "oob_work_done", "pid": 4711}),
     (lambda it: it.failed("a", "b", "c"), {"message": "failed", "step": "a", "reason": "b", "output": "c"}),
 ]  # fmt: skip
 

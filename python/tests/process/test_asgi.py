@@ -76,6 +76,33 @@ async def application(scope, receive, send):
     assert child.wait_for("exited")["code"] == 1
 
 
+def test_out_of_band_work_is_done_on_the_event_loop(site: Site) -> None:
+    site.app("""
+import asyncio
+import passenger
+done = []
+@passenger.on("oob_work")
+async def breaks():
+    await asyncio.sleep(0)
+    raise OSError("oh")
+@passenger.on("oob_work")
+async def works():
+    await asyncio.sleep(0.1)
+    done.append("done")
+passenger.on("oob_work", lambda: done.append(f"on {type(asyncio.get_running_loop()).__module__.split('.')[0]}"))
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan": raise ValueError
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(done).encode()})""")
+    child, slot = site.direct(interface="asgi")
+    assert slot.body() == "[]"
+    child.say("oob_work")
+
+    assert child.wait_for("oob_work_done")["pid"] == child.pid
+    assert slot.body() in ("['done', 'on uvloop']", "['done', 'on asyncio']")
+    assert "the oob_work hook failed: Traceback" in child.output.wait_for("OSError: oh")
+
+
 def test_leaves_with_the_agent_after_answering(site: Site) -> None:
     site.app("""
 import asyncio

@@ -205,7 +205,7 @@ def test_another_protocol(site: Site) -> None:
     site.app("application = reply('')")
 
     assert re.match(
-        r"the agent speaks control protocol 2, this package .* speaks 1", site.failure(protocol=2)["reason"]
+        r"the agent speaks control protocol 99, this package .* speaks 2", site.failure(protocol=99)["reason"]
     )
 
 

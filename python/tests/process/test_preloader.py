@@ -17,7 +17,7 @@ def test_loads_once_and_forks_workers(site: Site) -> None:
     child = site.start()
     version = subprocess.check_output([site.python, "-c", "import platform; print(platform.python_version())"]).decode()
 
-    assert child.receive() == {"message": "hello", "protocol": 1, "language": "python", "version": version.strip()}
+    assert child.receive() == {"message": "hello", "protocol": 2, "language": "python", "version": version.strip()}
     child.load()
     assert child.wait_for("progress")["step"] == "loading passenger_wsgi.py"
     assert child.wait_for("ready")["pid"] == child.pid
@@ -172,7 +172,7 @@ application = reply(lambda _: repr(hooks))""")
     assert worker.body() == f"['fork {child.pid}', 'boot', 'as Gunicorn calls it']"
     worker.close()
     output = worker.output.all()
-    assert "a worker_shutdown hook failed: Traceback" in output and "OSError: oh\n" in output
+    assert "the worker_shutdown hook failed: Traceback" in output and "OSError: oh\n" in output
     assert output.endswith("stopping\n")
 
 
@@ -200,7 +200,7 @@ def child_exit(server, worker): raise AssertionError("does not occur")
 
 def test_unknown_hooks(site: Site) -> None:
     site.app("import passenger\npassenger.on('boot', print)")
-    reason = "ValueError: unknown hook 'boot'; there are before_fork, worker_boot, worker_shutdown, pre_fork,"
+    reason = "ValueError: unknown hook 'boot'; there are before_fork, worker_boot, worker_shutdown, oob_work, pre_fork,"
     assert site.failure()["reason"].startswith(reason)
     site.app("import passenger\npassenger.on('worker_boot', 5)")
     assert site.failure()["reason"] == "TypeError: a hook must be a function; this is 5"

@@ -150,6 +150,23 @@ application = reply(lambda _: waiting_for_godot())""")
     os.kill(child.pid, signal.SIGKILL)
 
 
+def test_out_of_band_work(site: Site) -> None:
+    site.app("""
+import passenger
+done = []
+@passenger.on("oob_work")
+def breaks(): raise OSError("oh")
+passenger.on("oob_work", lambda: done.append("done"))
+application = reply(lambda _: str(done))""")
+    child, *slots = site.direct(slots=2)
+    assert slots[0].body() == "[]"
+    child.say("oob_work")
+
+    assert child.wait_for("oob_work_done")["pid"] == child.pid
+    assert slots[0].body() == slots[1].body() == "['done']"
+    assert "the oob_work hook failed: Traceback" in child.output.wait_for("OSError: oh")
+
+
 def test_a_slot_that_breaks_does_not_take_the_others_along(site: Site) -> None:
     site.app(OK)
     child, *slots = site.direct(slots=2)

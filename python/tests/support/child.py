@@ -65,7 +65,7 @@ class Child:
         theirs.close()
         os.close(self.output.writer)
 
-    def load(self, slots: Sequence[socket.socket] = (), protocol: int = 1, **options: Any) -> None:
+    def load(self, slots: Sequence[socket.socket] = (), protocol: int = 2, **options: Any) -> None:
         """Tells the process to load the application. `slots` are the other ends of its data channels, for direct spawning."""
         app: Message = {
             "root": str(self.root), "startup_file": str(self.root / "passenger_wsgi.py"), "entry": None, "factory": False,
@@ -76,6 +76,10 @@ class Child:
             app["startup_file"] = None
         message = {"message": "load", "protocol": protocol, "app": app, "slots": len(slots) or None}
         control.send(self.control, message, [slot.fileno() for slot in slots])
+
+    def say(self, name: str) -> None:
+        """A message without members or descriptors."""
+        control.send(self.control, {"message": name})
 
     def spawn(self, slots: int = 1, ticket: int = 1) -> SpawnedWorker:
         """Asks a preloader for a worker."""

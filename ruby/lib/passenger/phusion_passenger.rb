@@ -6,7 +6,9 @@ require_relative "version"
 # The name under which applications have long known Passenger. That it is there says that they run in it.
 module PhusionPassenger
   VERSION_STRING = Passenger::VERSION
-  EVENTS = { starting_worker_process: :worker_boot, stopping_worker_process: :worker_shutdown }.freeze
+  EVENTS = {
+    starting_worker_process: :worker_boot, stopping_worker_process: :worker_shutdown, oob_work: :oob_work
+  }.freeze
 
   #   PhusionPassenger.on_event(:starting_worker_process) { |forked| ... }
   def self.on_event(name, &block)

@@ -34,7 +34,7 @@ module Passenger
       @control.ready(Process.pid)
       wait_for_end
       threads.each(&:join)
-      shut_down
+      Hooks.run_all(:worker_shutdown)
     end
 
     private
@@ -47,14 +47,24 @@ module Passenger
       @control.shutdown if @mutex.synchronize { @serving -= 1 }.zero?
     end
 
-    # The control channel brings no messages to workers: it ends when the agent is gone or the last slot is.
+    # The control channel ends when the agent is gone or the last slot is.
     def wait_for_end
-      nil while @control.receive
+      while (message = @control.receive)
+        do_oob_work if message.first == :oob_work
+      end
       Thread.new do
         sleep(HARD_STOP)
         exit!(1)
       end
       leave
+    end
+
+    # The agent keeps requests away meanwhile.
+    def do_oob_work
+      Hooks.run_all(:oob_work)
+      @control.oob_work_done(Process.pid)
+    rescue Disconnected
+      # The agent is gone: the next message is the end.
     end
 
     def leave
@@ -71,15 +81,6 @@ module Passenger
     def print_backtraces
       text = Thread.list.map { |thread| "#{thread.inspect}\n#{thread.backtrace&.map { |line| "    #{line}\n" }&.join}" }
       $stderr.write("[passenger] threads of process #{Process.pid}:\n#{text.join}")
-    end
-
-    # One hook that breaks must not keep the others from cleaning up.
-    def shut_down
-      Hooks.each(:worker_shutdown) do |hook|
-        hook.call
-      rescue StandardError, ScriptError => e
-        warn("[passenger] a worker_shutdown hook failed: #{Backtrace.describe(e)}")
-      end
     end
   end
 end

@@ -7,7 +7,7 @@ class PreloaderTest < ProcessTestCase
     app("config.ru" => "LOADED_BY = Process.pid; run ->(_) { [200, {}, [[LOADED_BY, Process.pid].join(' ')]] }")
     child = start
 
-    assert_equal({ message: "hello", protocol: 1, language: "ruby", version: RUBY_VERSION }, child.receive)
+    assert_equal({ message: "hello", protocol: 2, language: "ruby", version: RUBY_VERSION }, child.receive)
     child.load
     assert_equal "loading config.ru", child.wait_for("progress").then { child.wait_for("progress") }[:step]
     assert_equal child.pid, child.wait_for("ready")[:pid]
@@ -96,7 +96,7 @@ class PreloaderTest < ProcessTestCase
     assert_equal "[:fork, #{child.pid}, :boot, [:starting, true]]", worker.slots.first.exchange.last.body
     worker.close
     output = worker.output.read
-    assert_match(/\Astopping\n\[passenger\] a worker_shutdown hook failed: RuntimeError: oh/, output)
+    assert_match(/\Astopping\n\[passenger\] the worker_shutdown hook failed: RuntimeError: oh/, output)
     child.stop
     assert_match(/the event :credentials does not occur/, child.output.read)
   end

@@ -99,6 +99,22 @@ class WorkerTest < ProcessTestCase
     Process.kill("KILL", child.pid)
   end
 
+  def test_out_of_band_work
+    app("config.ru" => <<~RUBY)
+      Passenger.on(:oob_work) { raise "oh" }
+      PhusionPassenger.on_event(:oob_work) { $done = "done by the main thread: #{Thread.current == Thread.main}" }
+      run ->(_) { [200, {}, [$done.inspect]] }
+    RUBY
+    child, slot = ready_worker
+    assert_equal "nil", slot.exchange.last.body
+    child.say("oob_work")
+
+    assert_equal child.pid, child.wait_for("oob_work_done")[:pid]
+    assert_equal "done by the main thread: true".inspect, slot.exchange.last.body
+    slot.close
+    assert_match(/the oob_work hook failed: RuntimeError: oh/, child.output.read)
+  end
+
   def test_a_slot_that_breaks_does_not_take_the_others_along
     app("config.ru" => OK)
     child, *slots = ready_worker(slots: 2)

@@ -24,8 +24,13 @@ class Child
   def load(startup_file: "config.ru", slots: nil, **options)
     app = { root: @root, startup_file: File.join(@root, startup_file), environment: "test", multithread: false,
             show_errors: false, **options.slice(:multithread, :show_errors) }
-    message = { message: "load", protocol: options.fetch(:protocol, 1), app: app, slots: slots&.size }
+    message = { message: "load", protocol: options.fetch(:protocol, 2), app: app, slots: slots&.size }
     ControlChannel.send(@control, message, slots || [])
+  end
+
+  # A message without members or descriptors.
+  def say(name)
+    ControlChannel.send(@control, { message: name }, [])
   end
 
   # Asks a preloader for a worker.

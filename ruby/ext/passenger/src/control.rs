@@ -29,6 +29,8 @@ pub(crate) fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("ready", method!(Control::ready, 1))?;
     class.define_method("failed", method!(Control::failed, 3))?;
     class.define_method("exited", method!(Control::exited, 3))?;
+    class.define_method("leaving", method!(Control::leaving, 1))?;
+    class.define_method("oob_work_done", method!(Control::oob_work_done, 1))?;
     class.define_method("shutdown", method!(Control::shutdown, 0))?;
     class.define_method("close", method!(Control::close, 0))
 }
@@ -47,7 +49,7 @@ impl Control {
         })
     }
 
-    /// `receive` → `[:load, {…}, fds]`, `[:spawn, {…}, fds]`, or nil when the agent has closed the channel. Waits. The
+    /// `receive` → `[:load, {…}, fds]`, `[:spawn, {…}, fds]`, `[:oob_work, {}, []]`, `[:promote, {}, []]`, or nil when the agent has closed the channel. Waits. The
     /// descriptors are numbers that the caller has to take charge of.
     fn receive(ruby: &Ruby, rb_self: &Self) -> Result<Option<RArray>, Error> {
         let mut receiver = rb_self.receiver.try_borrow_mut().map_err(|_| busy(ruby))?;
@@ -87,6 +89,14 @@ impl Control {
 
     fn exited(ruby: &Ruby, rb_self: &Self, pid: i32, code: Option<i32>, signal: Option<i32>) -> Result<(), Error> {
         rb_self.send(ruby, &FromProcess::Exited { pid, code, signal })
+    }
+
+    fn leaving(ruby: &Ruby, rb_self: &Self, pid: i32) -> Result<(), Error> {
+        rb_self.send(ruby, &FromProcess::Leaving { pid })
+    }
+
+    fn oob_work_done(ruby: &Ruby, rb_self: &Self, pid: i32) -> Result<(), Error> {
+        rb_self.send(ruby, &FromProcess::OobWorkDone { pid })
     }
 
     /// Makes `receive` return nil, in another thread too.
@@ -129,6 +139,8 @@ fn to_ruby(ruby: &Ruby, message: ToProcess, descriptors: Vec<OwnedFd>) -> Result
             set(body, "slots", slots.into_value_with(ruby))?;
             "spawn"
         }
+        ToProcess::OobWork => "oob_work",
+        ToProcess::Promote => "promote",
     };
     let numbers = ruby.ary_from_iter(descriptors.into_iter().map(IntoRawFd::into_raw_fd));
     Ok(ruby.ary_new_from_values(&[ruby.to_symbol(name).as_value(), body.as_value(), numbers.as_value()]))

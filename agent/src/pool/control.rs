@@ -1,0 +1,55 @@
+//! What a worker that serves says on its control channel, and what is said to it.
+
+use std::future::pending;
+use std::io;
+use std::rc::Rc;
+
+use passenger_native::control::{FromProcess, ToProcess};
+
+use super::worker::Worker;
+
+impl Worker {
+    /// Tells the process something.
+    ///
+    /// # Errors
+    /// When it is gone, or has not listened for long.
+    pub fn tell(&self, message: &ToProcess) -> io::Result<()> {
+        self.control().send(message, &[])
+    }
+
+    /// Does what the process says, for as long as it is polled. The end of the channel means nothing: a process that
+    /// leaves ends its data channels as well.
+    pub(super) async fn listen(self: &Rc<Self>) {
+        loop {
+            match self.control().receive().await {
+                Ok(Some(message)) => self.heard(message),
+                Ok(None) => return pending().await,
+                Err(error) => {
+                    tracing::error!("worker {}, control channel: {error}; it is killed", self.pid());
+                    self.kill();
+                    return pending().await;
+                }
+            }
+        }
+    }
+
+    fn heard(self: &Rc<Self>, message: FromProcess) {
+        let pid = self.pid();
+        match message {
+            FromProcess::Leaving { .. } => {
+                tracing::info!("worker {pid} wants to leave; it takes no more requests");
+                self.departs();
+            }
+            FromProcess::OobWorkDone { .. } => tracing::debug!("worker {pid} has done its out-of-band work"),
+            FromProcess::Progress { step } => tracing::debug!("worker {pid}: {step}"),
+            FromProcess::Failed { step, reason, output } => {
+                tracing::error!("worker {pid} failed ({step}): {reason}\n{}", output.trim_end());
+            }
+            FromProcess::Ready { .. } => tracing::debug!("worker {pid} has become a preloader"),
+            other => {
+                tracing::error!("worker {pid} said {other:?}, which makes no sense; it is killed");
+                self.kill();
+            }
+        }
+    }
+}
