@@ -3,6 +3,7 @@
 //! A group owns its workers, its queue and its spawner; a worker owns its slots; a slot holds the sessions that are in it.
 //! Everything here lives on the agent's one thread, so state is in `Cell`s and no borrow outlives a call.
 
+pub mod attempts;
 pub mod capacity;
 mod control;
 pub mod exchange;

@@ -27,6 +27,7 @@ use crate::http::body::{self, BodyError, Upload};
 use crate::http::connection::{Arrival, Connection};
 use crate::http::head::Rejection;
 use crate::http::response::Context;
+use crate::pool::attempts::Attempts;
 use crate::pool::exchange::{Exchange, Request};
 use crate::pool::group::Group;
 use crate::pool::restart::RestartFile;
@@ -39,8 +40,6 @@ use router::Router;
 
 /// The answer for which a client with `Expect: 100-continue` waits (RFC 9110, 15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// How often a request may be given to a worker.
-const ATTEMPTS: u32 = 3;
 
 /// One application as requests meet it.
 pub struct Site {
@@ -125,8 +124,7 @@ impl Proxy {
         handshake: Option<Box<Handshake>>,
     ) -> io::Result<bool> {
         let request = Rc::new(request);
-        let mut attempt = 1;
-        let mut may_begin_again = request.is_safe && handshake.is_none();
+        let mut attempts = Attempts::new(request.is_safe && handshake.is_none());
         loop {
             if let Some(mut file) = request.body.as_deref() {
                 io::Seek::rewind(&mut file)?;
@@ -152,17 +150,10 @@ impl Proxy {
                 Verdict::NoFile => return error_page::no_file(connection, &context).await,
                 Verdict::Failed(ending) => ending,
             };
-            let again = match ending {
-                Ending::Moved => continue,
-                Ending::Lost { repeatable: true } => true,
-                Ending::Lost { repeatable: false } => std::mem::take(&mut may_begin_again),
-                _ => false,
-            };
-            if !again || attempt == ATTEMPTS {
+            if !attempts.goes_on(&ending) {
                 let show_details = site.group.config().is_development();
                 return error_page::send(connection, &ending, &context, show_details).await;
             }
-            attempt += 1;
         }
     }
 }
