@@ -39,6 +39,18 @@ fn server_name(name: &str) -> Result<String, String> {
     Ok(name)
 }
 
+/// The paths by which the application's health is checked.
+pub(super) fn health_check_paths(settings: &Settings) -> Result<Vec<String>, ConfigError> {
+    let paths = settings.list("health_check_paths");
+    match paths.iter().find(|path| !path.starts_with('/') || path.contains(['?', '#'])) {
+        Some(path) => {
+            let reason = format!("{path:?} must be a path without a query that begins with a slash, such as /up");
+            Err(settings.error("health_check_paths", &reason))
+        }
+        None => Ok(paths.to_vec()),
+    }
+}
+
 /// The path below which the application is, without a slash at its end.
 pub(super) fn base_uri(settings: &Settings) -> Result<String, ConfigError> {
     let text = settings.text("base_uri").unwrap_or_default();

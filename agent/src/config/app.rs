@@ -4,6 +4,7 @@ use super::settings::Settings;
 use super::{ConfigError, Environment, address, wanted};
 use crate::app::detect::Wanted;
 use crate::app::runtime::Interpreters;
+use crate::pool::limits::Limits;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct AppConfig {
     pub wanted: Wanted,
     /// The interpreters that were named to run it with.
     pub interpreters: Interpreters,
+    /// The paths, as the application sees them, by which its health is checked.
+    pub health_check_paths: Vec<String>,
     /// The directory with static files; it need not exist.
     pub static_files_dir: PathBuf,
 }
@@ -57,6 +60,8 @@ pub struct PoolConfig {
     pub max_request_queue_size: usize,
     /// After how many requests a worker is replaced; 0 means never.
     pub max_requests: u64,
+    /// The other limits of requests and workers.
+    pub limits: Limits,
     /// How many requests a worker serves at the same time that can serve any number; 0 means no limit.
     pub max_concurrent_requests: usize,
     /// How long a worker may take to start.
@@ -92,6 +97,7 @@ pub(super) fn resolve(
         spawn_method: if is_direct { SpawnMethod::Direct } else { SpawnMethod::Smart },
         wanted: wanted::resolve(settings)?,
         interpreters: Interpreters { ruby: settings.path("ruby"), python: settings.path("python") },
+        health_check_paths: address::health_check_paths(settings)?,
         static_files_dir: settings.path("static_files_dir").unwrap_or_else(|| root.join("public")),
     })
 }
@@ -126,10 +132,22 @@ fn pool(settings: &Settings, is_only_app: bool) -> Result<PoolConfig, ConfigErro
         min_instances,
         max_request_queue_size: size(settings.integer("max_request_queue_size")),
         max_requests: settings.integer("max_requests"),
+        limits: limits(settings),
         max_concurrent_requests: size(settings.integer("force_max_concurrent_requests_per_process")),
         start_timeout: Duration::from_secs(settings.integer("start_timeout")),
         threads: size(settings.integer("threads")),
     })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let some = |name| Some(settings.integer(name)).filter(|number| *number > 0);
+    let seconds = |name| some(name).map(Duration::from_secs);
+    Limits {
+        queue_time: seconds("max_request_queue_time"),
+        request_time: seconds("max_request_time"),
+        requests_jitter: settings.integer("max_requests_jitter"),
+        memory: some("memory_limit").map(|megabytes| megabytes << 20),
+    }
 }
 
 /// The option that says what `name` is: itself, or `workers`, which sets both bounds but gives way to what is said about

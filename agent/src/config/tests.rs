@@ -3,6 +3,7 @@ use crate::app::detect::{Start, Wanted};
 use crate::app::entry::Entry;
 use crate::app::kind::AppKind;
 use crate::app::runtime::Interpreters;
+use crate::pool::limits::Limits;
 use passenger_native::options::{Kind, OPTIONS};
 use rstest::rstest;
 use std::time::Duration;
@@ -62,6 +63,7 @@ fn the_defaults() {
                 min_instances: 1,
                 max_request_queue_size: 100,
                 max_requests: 0,
+                limits: Limits::default(),
                 max_concurrent_requests: 1000,
                 start_timeout: Duration::from_secs(90),
                 threads: 1,
@@ -69,6 +71,7 @@ fn the_defaults() {
             spawn_method: SpawnMethod::Smart,
             wanted: Wanted::default(),
             interpreters: Interpreters::default(),
+            health_check_paths: Vec::new(),
             static_files_dir: app.path().join("public"),
         }],
     };
@@ -421,6 +424,7 @@ fn workers_of_one_of_several_are_its_own() {
     r#"{"base_uri": "/a%20b"}"#, &[], &[],
     "Passengerfile.json:1:14: \"base_uri\": \"/a%20b\": must be a path as it is in requests, without anything escaped, such as /shop"
 )]
+#[case::no_path("", &[], &[("health_check_paths", "/up,health")], "--health-check-paths /up,health: \"health\" must be a path without a query that begins with a slash, such as /up")]
 #[case::no_host("", &[], &[("server_names", "a.com,b.com:80")], "--server-names a.com,b.com:80: \"b.com:80\" must be a host name without a port, such as example.com or *.example.com")]
 #[case::limits(
     r#"{"apps": [{"max_instances": 2, "min_instances": 3}, {"base_uri": "/b"}]}"#, &[], &[],

@@ -27,6 +27,8 @@ pub struct Request {
     pub route: Route,
     /// Whether it is a WebSocket handshake (RFC 6455, 4.2.1).
     pub is_websocket: bool,
+    /// Whether it asks for the application's health, and so must not wait behind others or count as one.
+    pub is_health_check: bool,
 }
 
 struct State {

@@ -9,6 +9,7 @@ mod control;
 pub mod exchange;
 pub mod group;
 mod inbox;
+pub mod limits;
 pub mod restart;
 pub mod service_times;
 pub mod session;

@@ -74,6 +74,8 @@ pub enum Ending {
     Unbuffered(Rc<std::io::Error>),
     /// The queue was full.
     QueueFull,
+    /// It waited for a worker for longer than a request may.
+    WaitedTooLong,
     /// No worker could be started.
     NotSpawned(Rc<SpawnError>),
     /// The server is ending.
@@ -148,7 +150,14 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn an_answer_that_comes_after_the_request_was_moved_is_dropped() {
-        let request = Request { frame: Vec::new(), body: None, is_safe: true, route: 1, is_websocket: false };
+        let request = Request {
+            frame: Vec::new(),
+            body: None,
+            is_safe: true,
+            route: 1,
+            is_websocket: false,
+            is_health_check: false,
+        };
         let exchange = Exchange::new(Rc::new(request), Path::new("/tmp").into());
         let mut session = Session::new(Rc::clone(&exchange));
         exchange.end(Ending::Lost { repeatable: true });

@@ -18,8 +18,8 @@ use nix::sys::socket::Shutdown;
 use tokio::time::{Instant, timeout};
 
 use super::capacity::Permit;
+use super::exchange::Request;
 use super::group::Group;
-use super::service_times::Route;
 use super::slot::Slot;
 use super::snapshot::{WorkerState, WorkerStatus};
 use super::turn::Turn;
@@ -161,17 +161,17 @@ impl Worker {
         self.state.get() == State::Serving
     }
 
-    /// Requests it has answered.
+    /// Requests it has answered, without health checks.
     #[must_use]
     pub fn handled(&self) -> u64 {
         self.handled.get()
     }
 
     /// A slot has given its last answer.
-    pub(super) fn answered(self: &Rc<Self>, route: Route, micros: u32) {
-        self.handled.set(self.handled.get() + 1);
+    pub(super) fn answered(self: &Rc<Self>, request: &Request, micros: u32) {
+        self.handled.set(self.handled.get() + u64::from(!request.is_health_check));
         if let Some(group) = self.group.upgrade() {
-            group.answered(self, route, micros);
+            group.answered(self, request, micros);
         }
         self.leave_when_done();
     }

@@ -38,6 +38,12 @@ pub async fn send(
             "Too many requests are waiting already. Please try again in a moment.",
         )
         .retry_after(5),
+        Ending::WaitedTooLong => Page::plain(
+            504,
+            "This website is under heavy load",
+            "Your request has waited for its turn for too long. Please try again in a moment.",
+        )
+        .retry_after(5),
         Ending::Closing => {
             Page::plain(503, "This website is restarting", "Please try again in a moment.").retry_after(1)
         }

@@ -47,6 +47,8 @@ pub struct Site {
     pub group: Rc<Group>,
     /// What restarts the application.
     pub restart: RestartFile,
+    /// The paths, as the application sees them, by which its health is checked.
+    pub health_check_paths: Vec<String>,
     /// What is served without the application.
     pub static_files: StaticFiles,
 }

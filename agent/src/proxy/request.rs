@@ -50,7 +50,14 @@ pub fn encode(
         is_safe: matches!(head.method, "GET" | "HEAD" | "OPTIONS"),
         route: site.group.route(head.method, head.target),
         is_websocket: false,
+        is_health_check: is_health_check(&site.health_check_paths, head.target, script_len),
     })
+}
+
+/// Whether the path that the application sees is one of `paths`.
+fn is_health_check(paths: &[String], target: &str, script_len: usize) -> bool {
+    let path = || target.get(script_len..).and_then(|target| target.split('?').next());
+    !paths.is_empty() && path().is_some_and(|path| paths.iter().any(|known| known == path))
 }
 
 fn write_headers(block: &mut BlockWriter<'_>, head: &Head<'_>, body_len: u64) {
@@ -75,4 +82,25 @@ fn write_headers(block: &mut BlockWriter<'_>, head: &Head<'_>, body_len: u64) {
 /// libraries take for a setting; a name with an underscore would pose as the one with a dash.
 fn is_hidden(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"transfer-encoding") || name.eq_ignore_ascii_case(b"proxy") || name.contains(&b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::exact("/up", 0, true)]
+    #[case::with_a_query("/up?verbose", 0, true)]
+    #[case::below_the_base_uri("/shop/up", 5, true)]
+    #[case::elsewhere("/shop/up", 0, false)]
+    #[case::below_it("/up/there", 0, false)]
+    #[case::longer("/upper", 0, false)]
+    #[case::no_path("*", 0, false)]
+    fn a_health_check_has_exactly_the_path(#[case] target: &str, #[case] script_len: usize, #[case] is_one: bool) {
+        let paths = ["/health".to_owned(), "/up".to_owned()];
+        assert_eq!(is_health_check(&paths, target, script_len), is_one);
+        assert!(!is_health_check(&[], target, script_len));
+    }
 }

@@ -36,6 +36,7 @@ impl Shared {
         Site {
             group: self.group(planned),
             restart: RestartFile::new(&planned.config.root, Rc::clone(&self.turn)),
+            health_check_paths: planned.config.health_check_paths.clone(),
             static_files: StaticFiles::new(planned.config.static_files_dir.clone(), Rc::clone(&self.turn)),
         }
     }
@@ -46,6 +47,7 @@ impl Shared {
             min_workers: config.pool.min_instances,
             max_queue: config.pool.max_request_queue_size,
             max_requests: config.pool.max_requests,
+            limits: config.pool.limits.clone(),
             max_concurrent_requests: config.pool.max_concurrent_requests,
             environment: config.environment.clone(),
         };

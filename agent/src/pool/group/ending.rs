@@ -11,7 +11,7 @@ impl Group {
     pub fn close(&self) {
         let mut state = self.state.borrow_mut();
         state.closing = true;
-        let waiting = std::mem::take(&mut state.queue);
+        let waiting = state.queue.take_all();
         drop(state);
         for exchange in waiting {
             exchange.end(Ending::Closing);

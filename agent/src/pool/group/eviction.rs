@@ -15,7 +15,7 @@ impl Group {
     /// Whether requests wait and no worker is there or coming.
     pub(in crate::pool) fn waits_for_first(&self) -> bool {
         let state = self.state.borrow();
-        state.serving.is_empty() && state.spawning == 0 && state.queue.iter().any(|exchange| !exchange.is_abandoned())
+        state.serving.is_empty() && state.spawning == 0 && state.queue.is_wanted()
     }
 
     /// How many workers serve.

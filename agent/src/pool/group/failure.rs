@@ -1,6 +1,5 @@
 //! What happens when a worker can't be started: everybody hears of it, and it is tried again later, never with every request.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -55,7 +54,7 @@ impl Group {
         let failure = Failure::after(state.failure.as_ref(), Rc::clone(&error), longest);
         let until = failure.until;
         state.failure = Some(failure);
-        let waiting = if state.serving.is_empty() { std::mem::take(&mut state.queue) } else { VecDeque::new() };
+        let waiting = if state.serving.is_empty() { state.queue.take_all() } else { Vec::new() };
         drop(state);
         for exchange in waiting {
             exchange.end(Ending::NotSpawned(Rc::clone(&error)));

@@ -15,16 +15,18 @@ mod eviction;
 mod failure;
 mod growth;
 mod placement;
+mod queue;
+mod queue_time;
 mod restart;
 
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
 use crate::app::detect::App;
 use crate::pool::capacity::Capacity;
-use crate::pool::exchange::Exchange;
+use crate::pool::exchange::{Exchange, Request};
+use crate::pool::limits::Limits;
 use crate::pool::service_times::{Route, ServiceTimes};
 use crate::pool::session::Ending;
 use crate::pool::snapshot::{GroupState, GroupStatus};
@@ -32,6 +34,7 @@ use crate::pool::turn::Turn;
 use crate::pool::worker::Worker;
 use crate::spawn::Spawner;
 use failure::Failure;
+use queue::Queue;
 
 /// What a group must know of the configuration.
 pub struct GroupConfig {
@@ -43,6 +46,8 @@ pub struct GroupConfig {
     pub max_queue: usize,
     /// Requests after which a worker is replaced; 0 for never.
     pub max_requests: u64,
+    /// The other limits of requests and workers.
+    pub limits: Limits,
     /// The most requests that a multiplexed worker serves at the same time, without WebSockets; 0 for no limit.
     pub max_concurrent_requests: usize,
     /// `development`, `production`…
@@ -70,7 +75,7 @@ struct State {
     successor: Option<Rc<Spawner>>,
     serving: Vec<Rc<Worker>>,
     leaving: Vec<Rc<Worker>>,
-    queue: VecDeque<Rc<Exchange>>,
+    queue: Queue,
     spawning: usize,
     failure: Option<Failure>,
     closing: bool,
@@ -89,6 +94,7 @@ pub struct Group {
     state: RefCell<State>,
     me: Weak<Self>,
     retry_planned: Cell<bool>,
+    queue_watched: Cell<bool>,
 }
 
 impl Group {
@@ -106,7 +112,7 @@ impl Group {
             successor: None,
             serving: Vec::new(),
             leaving: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             spawning: 0,
             failure: None,
             closing: false,
@@ -122,6 +128,7 @@ impl Group {
             state: RefCell::new(state),
             me: me.clone(),
             retry_planned: Cell::new(false),
+            queue_watched: Cell::new(false),
         });
         group.capacity.join(&group);
         group
@@ -162,7 +169,8 @@ impl Group {
         if state.closing {
             return exchange.end(Ending::Closing);
         }
-        if state.queue.is_empty()
+        let is_health_check = exchange.request().is_health_check;
+        if (state.queue.is_empty() || is_health_check)
             && let Some(placement) = self.place(&state, &exchange)
         {
             drop(state);
@@ -179,16 +187,12 @@ impl Group {
         {
             return exchange.end(Ending::NotSpawned(Rc::clone(&failure.error)));
         }
-        let max_queue = self.config().max_queue;
-        if max_queue != 0 && state.queue.len() >= max_queue {
-            // Clients that left while they waited do not count.
-            state.queue.retain(|waiting| !waiting.is_abandoned());
-            if state.queue.len() >= max_queue {
-                return exchange.end(Ending::QueueFull);
-            }
+        if !is_health_check && state.queue.is_full(self.config().max_queue) {
+            return exchange.end(Ending::QueueFull);
         }
-        state.queue.push_back(exchange);
+        state.queue.push(exchange, self.now_if_limited());
         drop(state);
+        self.watch_queue();
         self.keep_up(true);
     }
 
@@ -196,21 +200,20 @@ impl Group {
     pub(in crate::pool) fn feed(&self) {
         loop {
             let mut state = self.state.borrow_mut();
-            while state.queue.front().is_some_and(|exchange| exchange.is_abandoned()) {
-                state.queue.pop_front();
-            }
-            let Some(exchange) = state.queue.front() else { return };
-            let Some(placement) = self.place(&state, exchange) else { return };
-            let Some(exchange) = state.queue.pop_front() else { return };
+            let Some(exchange) = state.queue.front().cloned() else { return };
+            let Some(placement) = self.place(&state, &exchange) else { return };
+            state.queue.pop_front();
             drop(state);
             placement.slot.dispatch(exchange, placement.expected);
         }
     }
 
     /// A worker has answered a request.
-    pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, route: Route, micros: u32) {
-        self.times.borrow_mut().record(route, micros);
-        worker.used_at(self.capacity.tick());
+    pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, request: &Request, micros: u32) {
+        self.times.borrow_mut().record(request.route, micros);
+        if !request.is_health_check {
+            worker.used_at(self.capacity.tick());
+        }
         let max_requests = self.config().max_requests;
         if max_requests != 0 && worker.handled() >= max_requests && worker.is_serving() {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
@@ -265,7 +268,7 @@ impl Group {
             kind: app.kind.name().to_owned(),
             environment: config.environment.clone(),
             state: condition,
-            queue_size: state.queue.iter().filter(|exchange| !exchange.is_abandoned()).count(),
+            queue_size: state.queue.count(),
             queue_max: config.max_queue,
             spawning: state.spawning + usize::from(state.successor.is_some()),
             last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),

@@ -177,7 +177,14 @@ mod tests {
     fn queue(expected: &[Option<u32>]) -> Queue {
         let mut queue = Queue::default();
         for &expected in expected {
-            let request = Request { frame: Vec::new(), body: None, is_safe: true, is_websocket: false, route: 1 };
+            let request = Request {
+                frame: Vec::new(),
+                body: None,
+                is_safe: true,
+                is_websocket: false,
+                is_health_check: false,
+                route: 1,
+            };
             queue.push(Exchange::new(Rc::new(request), Path::new("/tmp").into()), expected);
         }
         queue

@@ -83,7 +83,7 @@ impl Slot {
         };
         self.give_credit(header.stream, taken.credit);
         match (taken.ended, self.worker()) {
-            (Some(exchange), Some(worker)) => worker.answered(exchange.request().route, header.value),
+            (Some(exchange), Some(worker)) => worker.answered(exchange.request(), header.value),
             (None, Some(worker)) if taken.accepted => worker.has_place(),
             _ => {}
         }

@@ -333,7 +333,8 @@ mod tests {
     use crate::pool::session::Session;
 
     fn exchange(is_websocket: bool) -> (Rc<Exchange>, Session) {
-        let request = Request { frame: Vec::new(), body: None, is_safe: true, route: 1, is_websocket };
+        let request =
+            Request { frame: Vec::new(), body: None, is_safe: true, route: 1, is_websocket, is_health_check: false };
         let exchange = Exchange::new(Rc::new(request), Path::new("/tmp").into());
         (Rc::clone(&exchange), Session::new(exchange))
     }
