@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
+import time
 import warnings
 from typing import Any
 
-from . import backtrace
+from . import backtrace, unforkable
+
+RESTARTED = re.compile(r"/(?:ddtrace|opentelemetry|sentry_sdk)/")
+"""Libraries that start their threads again when these are missed."""
+
+ENDING = 1.0
+"""What threads that have been told to end are given for it, in seconds."""
 
 
 def fork() -> int:
@@ -37,15 +45,45 @@ def disconnect_databases() -> None:
         database.connections.close_all()
 
 
-def warn_about_threads() -> None:
-    """Names the threads that workers will not have."""
+def obstacle() -> str | None:
+    """Why a process that has served must not be forked, in one line; None if nothing speaks against it."""
+    return unforkable.reason() or _thread_that_stays()
+
+
+def _thread_that_stays() -> str | None:
+    """Those of the slots have ended, so it is one of the application's, in the midst of something."""
+    deadline = time.monotonic() + ENDING
+    while True:
+        threads = _lost_threads()
+        if not threads:
+            return None
+        if time.monotonic() > deadline:
+            return f"a thread of the application is running, which copies would not have: {backtrace.text(threads[0])}"
+        time.sleep(0.01)
+
+
+def _lost_threads() -> list[str]:
+    """What a fork takes away from the application: each by its name and place."""
     frames = sys._current_frames()
     ours = (threading.main_thread(), threading.current_thread())
-    threads = [
-        f"    {thread.name}, {_place(frames.get(thread.ident or 0))}\n"
-        for thread in threading.enumerate()
-        if thread not in ours
-    ]
+    others = [(thread, frames.get(thread.ident or 0)) for thread in threading.enumerate() if thread not in ours]
+    return [f"{thread.name}, {_place(frame)}" for thread, frame in others if not _is_fork_safe(thread, frame)]
+
+
+def _is_fork_safe(thread: threading.Thread, frame: Any) -> bool:
+    """Marked as such, or of a library that starts it again when it is missed."""
+    if getattr(thread, "fork_safe", False):
+        return True
+    while frame is not None:
+        if RESTARTED.search(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def warn_about_threads() -> None:
+    """Names the threads that workers will not have."""
+    threads = [f"    {thread}\n" for thread in _lost_threads()]
     if threads:
         sys.stderr.write(
             "[passenger] workers do not have the threads that the application started while it was loading. Start them "

@@ -20,6 +20,12 @@ def before_fork() -> None:
         gc.freeze()
 
 
+def in_preloader() -> None:
+    """In a worker that becomes one: what is left of its requests goes, as nobody would look at it again."""
+    gc.collect()
+    gc.disable()
+
+
 def in_worker() -> None:
     """In each worker, forked or not. What the application consists of stays, so it need not be looked at."""
     before_fork()

@@ -1,4 +1,5 @@
-"""Holds a loaded application and forks workers when the agent asks for them. It never serves a request."""
+"""Holds a loaded application and forks workers when the agent asks for them. It never serves a request. It has loaded
+the application, or it has been a worker."""
 
 from __future__ import annotations
 
@@ -31,12 +32,13 @@ class Preloader:
         self._channels = channels
         self._warned = False
 
-    def run(self) -> None:
-        """Returns in workers only, when they are to exit."""
+    def run(self, progress: Progress) -> Worker:
+        """Returns in the processes that it has forked only: the worker that such a process is to be. `progress` is the
+        worker's from then on."""
         set_title(f"Passenger preloader: {self._app.root}")
         self._children = Children()
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-        self._become_worker(self._obey())
+        return self._become_worker(progress, *self._obey())
 
     def _obey(self) -> list[int]:
         """Returns in workers, with their descriptors. Ends the preloader when the agent is gone."""
@@ -92,20 +94,12 @@ class Preloader:
             self._warned = True
             fork_safety.warn_about_threads()
 
-    def _become_worker(self, descriptors: Sequence[int]) -> None:
-        channel, output, *slots = descriptors
-        progress = Progress("becoming a worker")
-        control = None
-        try:
-            self._control.close()
-            self._children.forget()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            fork_safety.redirect(output)
-            os.setpgid(0, 0)
-            control = self._channels.control(channel)
-            progress = Progress(progress.step, control)
-            Worker(self._app, self._application, control, slots, self._channels).run(progress)
-        except BaseException as error:
-            Failure(progress.step, error).report(control or self._channels.control(channel))
-            fork_safety.flush()
-            os._exit(1)
+    def _become_worker(self, progress: Progress, channel: int, output: int, *slots: int) -> Worker:
+        control = progress.control = self._channels.control(channel)
+        progress.step = "becoming a worker"
+        self._control.close()
+        self._children.forget()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        fork_safety.redirect(output)
+        os.setpgid(0, 0)
+        return Worker(self._app, self._application, control, channel, slots, self._channels)

@@ -36,12 +36,15 @@ def run() -> None:
         orders = _orders(control)
         app = App.from_order(orders.members)
         application = _load(app, orders, progress, found)
+        role: Preloader | Worker | None = Worker(app, application, control, CONTROL, orders.descriptors, found)
         if orders.members["slots"] is None:
-            Preloader(app, application, control, CONTROL, found).run()
-        else:
-            Worker(app, application, control, orders.descriptors, found).run(progress)
+            role = Preloader(app, application, control, CONTROL, found)
+        # A preloader and its workers become each other: what a process is next is returned to here, so that the stack
+        # does not grow with the generations.
+        while role is not None:
+            role = role.run(progress)
     except BaseException as error:
-        Failure(progress.step, error).report(control)
+        Failure(progress.step, error).report(progress.control or control)
         flush()
         os._exit(1)
 

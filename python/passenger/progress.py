@@ -13,10 +13,10 @@ class Progress:
 
     def __init__(self, step: str, control: Control | None = None) -> None:
         self.step = step
-        self._control = control
+        self.control = control
 
     def begin(self, step: str) -> None:
         """`step` is a noun phrase: "loading passenger_wsgi.py"."""
         self.step = step
-        if self._control is not None:
-            self._control.progress(step)
+        if self.control is not None:
+            self.control.progress(step)

@@ -1,7 +1,7 @@
 """A process that serves.
 
 It leaves when the agent has closed all data channels, or the control channel, or on SIGTERM: in any case what has
-arrived is answered first.
+arrived is answered first. Or the agent has it become a preloader; then it has no requests.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from threading import Thread
 from typing import TYPE_CHECKING, Sequence
 
-from . import hooks, memory
+from . import fork_safety, hooks, memory
 from .app import App
 from .loader import Application
 from .progress import Progress
@@ -23,36 +23,57 @@ from .title import set_title
 if TYPE_CHECKING:
     from .asgi import Server
     from .channels import Channels, Control
+    from .preloader import Preloader
 
 HARD_STOP = 30.0
 """From when on nobody waits any more, in seconds."""
 
 
 class Worker:
-    """`slots` are the descriptors of its data channels."""
+    """`fd` is the descriptor of `control`, `slots` are those of its data channels."""
 
     def __init__(
-        self, app: App, application: Application, control: Control, slots: Sequence[int], channels: Channels
+        self, app: App, application: Application, control: Control, fd: int, slots: Sequence[int], channels: Channels
     ) -> None:
         self._app = app
         self._application = application
         self._control = control
+        self._fd = fd
         self._slots = slots
         self._channels = channels
+        self._promoted = False
 
-    def run(self, progress: Progress) -> None:
-        """Returns when the process is to exit, as it usually would: what the application registered with atexit is to
-        run. Raises when it cannot serve."""
+    def run(self, progress: Progress) -> Preloader | None:
+        """Returns the preloader that the process is to be, or None when it is to exit, as it usually would: what the
+        application registered with atexit is to run. Raises when it cannot serve."""
         set_title(f"Passenger worker: {self._app.root}")
         memory.in_worker()
         progress.begin("running the worker_boot hooks")
         hooks.run("worker_boot")
         self._server = self._make_server(progress)
         self._handle_signals()
-        Thread(target=self._watch_control, name="passenger-control", daemon=True).start()
+        control = Thread(target=self._watch_control, name="passenger-control", daemon=True)
+        control.start()
         self._server.run()
-        self._limit_leaving()
+        if not self._promoted:
+            self._limit_leaving()
         hooks.run_all("worker_shutdown")
+        if not self._promoted:
+            return None
+        control.join()
+        return self._become_preloader(progress)
+
+    def _become_preloader(self, progress: Progress) -> Preloader | None:
+        """If a fork would break what it has, it ends instead: the agent has others."""
+        from .preloader import Preloader
+
+        progress.begin("becoming a preloader")
+        obstacle = fork_safety.obstacle()
+        if obstacle is not None:
+            self._control.failed(progress.step, obstacle, "")
+            return None
+        memory.in_preloader()
+        return Preloader(self._app, self._application, self._control, self._fd, self._channels)
 
     def _make_server(self, progress: Progress) -> Server | Slots:
         if self._application.interface == "asgi":
@@ -78,6 +99,9 @@ class Worker:
                 message = self._control.receive()
                 if message is None:
                     break
+                if message[0] == "promote":
+                    self._promoted = True
+                    return self._server.shutdown()
                 if message[0] == "oob_work":
                     self._server.do_oob_work(self._done_oob_work)
         except OSError:

@@ -53,7 +53,30 @@ class Output:
         os.close(self._reader)
 
 
-class Child:
+class Addressee:
+    """A process, by its control channel."""
+
+    control: socket.socket
+
+    def say(self, name: str) -> None:
+        """A message without members or descriptors."""
+        control.send(self.control, {"message": name})
+
+    def spawn(self, slots: int = 1, ticket: int = 1) -> SpawnedWorker:
+        """Asks a preloader for a worker."""
+        worker = SpawnedWorker(slots)
+        control.send(self.control, {"message": "spawn", "ticket": ticket, "slots": slots}, worker.theirs)
+        worker.close_theirs()
+        return worker
+
+    def receive(self, timeout: float = 20) -> Message | None:
+        return control.receive(self.control, timeout)
+
+    def wait_for(self, name: str) -> Message:
+        return control.wait_for(self.control, name)
+
+
+class Child(Addressee):
     """`python` is the interpreter."""
 
     def __init__(self, root: Path, python: str = sys.executable, env: dict[str, str] | None = None) -> None:
@@ -77,23 +100,6 @@ class Child:
         message = {"message": "load", "protocol": protocol, "app": app, "slots": len(slots) or None}
         control.send(self.control, message, [slot.fileno() for slot in slots])
 
-    def say(self, name: str) -> None:
-        """A message without members or descriptors."""
-        control.send(self.control, {"message": name})
-
-    def spawn(self, slots: int = 1, ticket: int = 1) -> SpawnedWorker:
-        """Asks a preloader for a worker."""
-        worker = SpawnedWorker(slots)
-        control.send(self.control, {"message": "spawn", "ticket": ticket, "slots": slots}, worker.theirs)
-        worker.close_theirs()
-        return worker
-
-    def receive(self, timeout: float = 20) -> Message | None:
-        return control.receive(self.control, timeout)
-
-    def wait_for(self, name: str) -> Message:
-        return control.wait_for(self.control, name)
-
     def status(self, timeout: float = 20) -> int:
         """Waits for the end; the exit status, or the signal's number as a negative one."""
         return self._process.wait(timeout)
@@ -108,7 +114,7 @@ class Child:
         self.output.close()
 
 
-class SpawnedWorker:
+class SpawnedWorker(Addressee):
     """A worker that a preloader forks."""
 
     def __init__(self, slots: int) -> None:
@@ -127,12 +133,6 @@ class SpawnedWorker:
         os.close(self.output.writer)
         for channel in (self._their_control, *self._their_slots):
             channel.close()
-
-    def receive(self, timeout: float = 20) -> Message | None:
-        return control.receive(self.control, timeout)
-
-    def wait_for(self, name: str) -> Message:
-        return control.wait_for(self.control, name)
 
     def body(self, target: str = "/", **request: Any) -> str:
         return self.slots[0].body(target, **request)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .agent_end import AgentEnd
-from .child import Child, SpawnedWorker
+from .child import Addressee, Child, SpawnedWorker
 
 
 class Site:
@@ -41,7 +41,7 @@ class Site:
         child.wait_for("ready")
         return child
 
-    def worker(self, child: Child, **options: Any) -> SpawnedWorker:
+    def worker(self, child: Addressee, **options: Any) -> SpawnedWorker:
         """A ready one that `child` has forked."""
         worker = child.spawn(**options)
         worker.pid = child.wait_for("spawned")["pid"]

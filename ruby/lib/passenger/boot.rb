@@ -32,12 +32,18 @@ module Passenger
         exit!(0)
       end
       exit!(0) unless order
-      load(control, progress, order, slots).run(progress)
+      live(load(control, progress, order, slots), progress)
     rescue SignalException
       raise
     rescue Exception => e # rubocop:disable Lint/RescueException
-      Failure.new(progress.step, e).report(control || CONTROL)
+      Failure.new(progress.step, e).report(progress.control || CONTROL)
       exit!(1)
+    end
+
+    # A preloader and its workers become each other: what a process is next is returned to here, so that the stack does
+    # not grow with the generations.
+    def live(role, progress)
+      role = role.run(progress) while role
     end
 
     def prepare

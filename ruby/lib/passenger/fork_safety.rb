@@ -1,20 +1,25 @@
 # frozen_string_literal: true
 
 require_relative "backtrace"
+require_relative "unforkable"
 
 module Passenger
   # What has to be done around a fork, so that the copy shares what can be shared and not what cannot.
   module ForkSafety
-    RESTARTED = %r{/(?:concurrent-ruby|active_record|connection_pool|timeout)(?:/|\.rb)}
+    # Libraries that start their threads again when these are missed.
+    RESTARTED = %r{
+      /(?:active_record|concurrent-ruby|connection_pool|datadog|ddtrace|opentelemetry-sdk|timeout)(?:/|-\d|\.rb)
+    }x
+    # What threads that have been told to end are given for it, in seconds.
+    ENDING = 1
 
     module_function
 
-    # In the preloader, before each fork.
-    def prepare
+    # In the preloader, before each fork; +first+ says whether it is its first.
+    def prepare(first:)
       disconnect_active_record
-      return if @prepared
+      return unless first
 
-      @prepared = true
       warn_about_threads
       tidy_memory
     end
@@ -25,6 +30,11 @@ module Passenger
       srand
       Process.setpgid(0, 0)
       trap("CHLD", "DEFAULT")
+    end
+
+    # Why a process that has served must not be forked, in one line; nil if nothing speaks against it.
+    def obstacle
+      Unforkable.reason || thread_that_stays
     end
 
     # Two processes on one database connection would read each other's answers. Workers connect anew when they need to.
@@ -38,12 +48,26 @@ module Passenger
     end
 
     def warn_about_threads
-      threads = (Thread.list - [Thread.current]).reject { |thread| fork_safe?(thread) }
-      threads.map! { |thread| "    #{Backtrace.text(thread.inspect)}\n" }
+      threads = lost_threads.map { |thread| "    #{Backtrace.text(thread.inspect)}\n" }
       return if threads.empty?
 
       warn("[passenger] workers do not have the threads that the application started while it was loading. Start " \
            "them in `Passenger.on(:worker_boot)` instead:\n#{threads.join}")
+    end
+
+    # Those of the slots have ended, so it is one of the application's, in the midst of something.
+    def thread_that_stays
+      deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + ENDING
+      thread = lost_threads.find do |each|
+        each.join([deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC), 0].max).nil?
+      rescue StandardError
+        false # what it ended with is not ours to tell
+      end
+      thread && "a thread of the application is running, which copies would not have: #{Backtrace.text(thread.inspect)}"
+    end
+
+    def lost_threads
+      (Thread.list - [Thread.current]).reject { |thread| fork_safe?(thread) }
     end
 
     # Marked as such, as Puma has it, or of a library that starts it again when it is missed. Every Rails has those.
@@ -71,7 +95,7 @@ module Passenger
       end
       file.close
     end
-    private_class_method :redirect, :disconnect_active_record, :warn_about_threads, :fork_safe?,
-                         :tidy_memory
+    private_class_method :redirect, :disconnect_active_record, :warn_about_threads, :thread_that_stays, :lost_threads,
+                         :fork_safe?, :tidy_memory
   end
 end

@@ -7,22 +7,25 @@ require_relative "progress"
 require_relative "worker"
 
 module Passenger
-  # Holds a loaded application and forks workers when the agent asks for them. It never serves a request.
+  # Holds a loaded application and forks workers when the agent asks for them. It never serves a request. It has loaded
+  # the application, or it has been a worker.
   class Preloader
     def initialize(app, rack_app, control)
       @app = app
       @rack_app = rack_app
       @control = control
+      @prepared = false
     end
 
-    # Does not return, except in workers when they end.
-    def run(_progress)
+    # Returns in the processes that it has forked only: the worker that such a process is to be. +progress+ is the
+    # worker's from then on.
+    def run(progress)
       Process.setproctitle("Passenger preloader: #{@app.root}")
       trap("TERM") { exit!(0) }
       @control.ready(Process.pid)
       while (message = @control.receive)
         _, order, descriptors = message
-        spawn(order[:ticket], *descriptors)
+        return become_worker(progress, *descriptors) unless spawn(order[:ticket], descriptors)
       end
       # Not `exit`: what the application wants done at exit is for workers.
       exit!(0)
@@ -30,32 +33,38 @@ module Passenger
 
     private
 
-    # The worker's control channel, its output, its data channels: all are the worker's; here they are closed again.
-    def spawn(ticket, control, output, *slots)
+    # False in the worker. Control channel, output, data channels: all are the worker's; here they are closed.
+    def spawn(ticket, descriptors)
+      return false unless (pid = try_to_fork(descriptors.first))
+
+      descriptors.each { |descriptor| IO.for_fd(descriptor).close }
+      return true if pid == :failed
+
+      @control.spawned(ticket, pid)
+      report_end(pid)
+      true
+    end
+
+    # As `fork` returns, or +:failed+.
+    def try_to_fork(control)
       progress = Progress.new("preparing to fork")
-      ForkSafety.prepare
+      ForkSafety.prepare(first: !@prepared)
+      @prepared = true
       progress.begin("running the before_fork hooks")
       Hooks.run(:before_fork)
       progress.begin("forking")
-      pid = fork { become_worker(control, output, slots) }
-      @control.spawned(ticket, pid)
-      report_end(pid)
+      fork
     rescue StandardError, ScriptError => e
       Failure.new(progress.step, e).report(control)
-    ensure
-      [control, output, *slots].each { |descriptor| IO.for_fd(descriptor).close }
+      :failed
     end
 
-    def become_worker(control, output, slots)
+    def become_worker(progress, control, output, *slots)
+      progress.control = Native::Control.new(control)
+      progress.begin("becoming a worker")
       @control.close
-      progress = Progress.new("becoming a worker")
       ForkSafety.clean_up(output)
-      channel = Native::Control.new(control)
-      progress.control = channel
-      Worker.new(@app, @rack_app, channel, slots, forked: true).run(progress)
-    rescue StandardError, ScriptError => e
-      Failure.new(progress.step, e).report(channel || control)
-      exit!(1)
+      Worker.new(@app, @rack_app, progress.control, slots, forked: true)
     end
 
     def report_end(pid)

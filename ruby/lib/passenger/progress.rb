@@ -4,7 +4,7 @@ module Passenger
   # The step that a process is at, for the agent to show, and to name if it fails.
   class Progress
     attr_reader :step
-    attr_writer :control
+    attr_accessor :control
 
     def initialize(step, control = nil)
       @step = step

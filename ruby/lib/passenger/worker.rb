@@ -1,13 +1,14 @@
 # frozen_string_literal: true
 
 require_relative "backtrace"
+require_relative "fork_safety"
 require_relative "hooks"
 
 module Passenger
   # A process that serves: a thread for each slot, while the main thread waits for the reasons to leave.
   #
   # It leaves when the agent has closed all data channels, or the control channel, or on SIGTERM: in any case what has
-  # arrived is answered first.
+  # arrived is answered first. Or the agent has it become a preloader; then it has no requests.
   class Worker
     # From when on nobody waits any more, in seconds.
     HARD_STOP = 30
@@ -21,9 +22,11 @@ module Passenger
       @forked = forked
       @serving = slots.size
       @mutex = Mutex.new
+      @promoted = false
     end
 
-    # Returns when the process is to exit, as it usually would: the application's at_exit blocks are to run.
+    # Returns the preloader that the process is to be, or nil when it is to exit, as it usually would: the application's
+    # at_exit blocks are to run.
     def run(progress)
       Process.setproctitle("Passenger worker: #{@app.root}")
       progress.begin("running the worker_boot hooks")
@@ -32,9 +35,11 @@ module Passenger
       install_traps
       threads = @handlers.map { |handler| Thread.new { serve(handler) } }
       @control.ready(Process.pid)
-      wait_for_end
+      obey
+      leave
       threads.each(&:join)
       Hooks.run_all(:worker_shutdown)
+      become_preloader(progress) if @promoted
     end
 
     private
@@ -44,19 +49,30 @@ module Passenger
     rescue Exception => e # rubocop:disable Lint/RescueException
       warn("[passenger] process #{Process.pid} gives up a slot: #{Backtrace.describe(e)}")
     ensure
-      @control.shutdown if @mutex.synchronize { @serving -= 1 }.zero?
+      @control.shutdown if @mutex.synchronize { @serving -= 1 }.zero? && !@promoted
     end
 
     # The control channel ends when the agent is gone or the last slot is.
-    def wait_for_end
+    def obey
       while (message = @control.receive)
+        return @promoted = true if message.first == :promote
+
         do_oob_work if message.first == :oob_work
       end
       Thread.new do
         sleep(HARD_STOP)
         exit!(1)
       end
-      leave
+    end
+
+    # If a fork would break what it has, it ends instead: the agent has others.
+    def become_preloader(progress)
+      progress.begin("becoming a preloader")
+      obstacle = ForkSafety.obstacle
+      return Preloader.new(@app, @rack_app, @control) unless obstacle
+
+      @control.failed(progress.step, obstacle, "")
+      nil
     end
 
     # The agent keeps requests away meanwhile.

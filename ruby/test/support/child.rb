@@ -2,8 +2,30 @@
 
 require "json"
 
+# What the agent says to any process.
+module Orders
+  # A message without members or descriptors.
+  def say(name)
+    ControlChannel.send(@control, { message: name }, [])
+  end
+
+  # Asks a preloader for a worker.
+  def spawn(slots: 1, ticket: 1)
+    worker = SpawnedWorker.new(slots)
+    ControlChannel.send(@control, { message: "spawn", ticket: ticket, slots: slots }, worker.theirs)
+    worker.theirs.each(&:close)
+    worker
+  end
+
+  def receive(timeout = 20) = ControlChannel.receive(@control, timeout)
+
+  def close_control = @control.close
+end
+
 # A process as the agent starts it: boot.rb with a control channel on descriptor 3. The test is its agent.
 class Child
+  include Orders
+
   RUBY = RbConfig.ruby
   BOOT = File.expand_path("../../lib/passenger/boot.rb", __dir__)
 
@@ -28,21 +50,6 @@ class Child
     ControlChannel.send(@control, message, slots || [])
   end
 
-  # A message without members or descriptors.
-  def say(name)
-    ControlChannel.send(@control, { message: name }, [])
-  end
-
-  # Asks a preloader for a worker.
-  def spawn(slots: 1, ticket: 1)
-    worker = SpawnedWorker.new(slots)
-    ControlChannel.send(@control, { message: "spawn", ticket: ticket, slots: slots }, worker.theirs)
-    worker.theirs.each(&:close)
-    worker
-  end
-
-  def receive(timeout = 20) = ControlChannel.receive(@control, timeout)
-
   # The first message that is called so; the others before it are dropped.
   def wait_for(name)
     loop do
@@ -51,8 +58,6 @@ class Child
       raise "failed: #{message}" if message[:message] == "failed"
     end
   end
-
-  def close_control = @control.close
 
   # Waits for the end; the Process::Status.
   def status(timeout = 20)
@@ -70,6 +75,8 @@ end
 
 # A worker that a preloader has forked.
 class SpawnedWorker
+  include Orders
+
   attr_reader :control, :output, :slots, :theirs
   attr_accessor :pid
 
@@ -80,8 +87,6 @@ class SpawnedWorker
     @slots = pairs.map { |ours, _| AgentEnd.new(ours) }
     @theirs = [control, output, *pairs.map(&:last)]
   end
-
-  def receive(timeout = 20) = ControlChannel.receive(@control, timeout)
 
   def wait_for(name)
     loop do
