@@ -461,7 +461,7 @@ pub static OPTIONS: &[OptionSpec] = &[
         kind: Kind::Integer { min: 0, max: 1_000_000 },
         default: DefaultValue::Fixed("1000"),
         value_name: "NUMBER",
-        help: "How many requests an ASGI worker serves at the same time, without WebSockets; 0 means no limit",
+        help: "How many requests a worker serves at the same time at most, whatever its threads and without WebSockets; 0 means no limit",
         section: Section::Pool,
     },
     OptionSpec {

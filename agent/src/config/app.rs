@@ -62,7 +62,7 @@ pub struct PoolConfig {
     pub max_requests: u64,
     /// The other limits of requests and workers.
     pub limits: Limits,
-    /// How many requests a worker serves at the same time that can serve any number; 0 means no limit.
+    /// How many requests a worker serves at the same time at most, even if it has more threads; 0 means no limit.
     pub max_concurrent_requests: usize,
     /// How long a worker may take to start.
     pub start_timeout: Duration,

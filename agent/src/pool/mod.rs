@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod group;
 mod inbox;
 pub mod limits;
+mod load;
 pub mod restart;
 pub mod service_times;
 pub mod session;

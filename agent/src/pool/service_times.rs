@@ -15,9 +15,9 @@ struct Entry {
     micros: u32,
 }
 
-/// A bounded table; routes that share a place replace each other.
+/// A bounded table, made with the first entry; routes that share a place replace each other.
 pub struct ServiceTimes {
-    entries: Box<[Entry]>,
+    entries: Vec<Entry>,
     hasher: RandomState,
 }
 
@@ -25,7 +25,7 @@ impl ServiceTimes {
     /// An empty table.
     #[must_use]
     pub fn new() -> Self {
-        Self { entries: vec![Entry::default(); ENTRIES].into(), hasher: RandomState::new() }
+        Self { entries: Vec::new(), hasher: RandomState::new() }
     }
 
     /// The route of a request. Two may share a number by chance, which only makes a time less exact.
@@ -38,6 +38,7 @@ impl ServiceTimes {
     /// Notes that a request took `micros`. A longer time counts at once, shorter ones gradually: what was slow a moment
     /// ago is not trusted yet.
     pub fn record(&mut self, route: Route, micros: u32) {
+        self.entries.resize(ENTRIES, Entry::default());
         let entry = &mut self.entries[route as usize % ENTRIES];
         if entry.route != route {
             *entry = Entry { route, micros };
@@ -51,7 +52,7 @@ impl ServiceTimes {
     /// How long a request will probably take in microseconds, if it is known to be short.
     #[must_use]
     pub fn short(&self, route: Route) -> Option<u32> {
-        let entry = &self.entries[route as usize % ENTRIES];
+        let entry = self.entries.get(route as usize % ENTRIES)?;
         (entry.route == route && entry.micros < SHORT).then_some(entry.micros)
     }
 }

@@ -11,6 +11,7 @@
 //! WebSockets, runs its shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it.
 
 use std::cell::{Cell, OnceCell};
+use std::cmp::Reverse;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout};
 use super::capacity::Permit;
 use super::exchange::Request;
 use super::group::Group;
+use super::load::{Load, Vacancy};
 use super::slot::Slot;
 use super::snapshot::{WorkerState, WorkerStatus};
 use super::turn::Turn;
@@ -36,6 +38,9 @@ enum State {
     Gone,
 }
 
+/// The most slots of a worker that count; an option says the same of `threads`.
+const MOST_SLOTS: u32 = u128::BITS;
+
 /// A worker. Its group owns it.
 pub struct Worker {
     process: Process,
@@ -44,6 +49,11 @@ pub struct Worker {
     /// Each of its slots serves many requests at the same time.
     multiplexed: bool,
     slots: OnceCell<Vec<Rc<Slot>>>,
+    /// What it has to do, and which slots have nothing to do: a bit each.
+    load: Cell<Load>,
+    free: Cell<u128>,
+    /// Its place in the group's roster, while it serves.
+    place: Cell<Option<usize>>,
     group: Weak<Group>,
     state: Cell<State>,
     started: Instant,
@@ -75,6 +85,9 @@ impl Worker {
             control,
             multiplexed,
             slots: OnceCell::new(),
+            load: Cell::default(),
+            free: Cell::new(0),
+            place: Cell::new(None),
             group: Rc::downgrade(group),
             state: Cell::new(State::Serving),
             started: Instant::now(),
@@ -86,10 +99,12 @@ impl Worker {
         });
         let slots: std::io::Result<Vec<_>> = channels
             .into_iter()
-            .map(|channel| Slot::new(channel, multiplexed, Rc::downgrade(&worker), Rc::clone(turn)))
+            .zip(0..MOST_SLOTS)
+            .map(|(channel, number)| Slot::new(channel, number, multiplexed, Rc::downgrade(&worker), Rc::clone(turn)))
             .collect();
         for slot in worker.slots.get_or_init(|| slots.unwrap_or_default()) {
             tokio::task::spawn_local(Rc::clone(slot).run());
+            worker.free.set(worker.free.get() | 1 << slot.number());
         }
         if worker.slots().is_empty() {
             return Err(std::io::Error::other("the worker's channels can't be watched"));
@@ -121,38 +136,51 @@ impl Worker {
         self.multiplexed
     }
 
-    /// A slot that can serve a request at once, and how much the worker has to do: the less, the better. `most` is how
-    /// many requests a multiplexed worker may have; 0 for any number.
-    #[must_use]
-    pub fn vacancy(&self, most: usize) -> Option<((usize, usize), &Rc<Slot>)> {
-        if !self.multiplexed {
-            return Some(((self.busy(), 0), self.slots().iter().find(|slot| slot.is_free())?));
+    /// How good it is for a request that is to be served at once; `None` when it can't. `most` is how many requests it may
+    /// have at the same time; 0 for any number.
+    pub(super) fn vacancy(&self, most: usize) -> Option<Vacancy> {
+        let load = self.load.get();
+        let is_any_free = self.multiplexed || self.free.get() != 0;
+        (is_any_free && !self.is_full(most)).then(|| Vacancy {
+            requests: Reverse(self.concurrent()),
+            websockets: Reverse(load.websockets),
+            last_used: self.last_used(),
+        })
+    }
+
+    /// Whether it has as many requests at the same time as it may have.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        most != 0 && self.concurrent() >= most
+    }
+
+    /// How many requests it serves at the same time; those that stand behind others do not count.
+    fn concurrent(&self) -> usize {
+        if self.multiplexed { self.load.get().requests } else { self.load.get().busy }
+    }
+
+    /// The slot that a request should have that is to be served at once.
+    pub(super) fn free_slot(&self) -> Option<&Rc<Slot>> {
+        if self.multiplexed {
+            // There is more than one only if somebody gave it threads, too.
+            return self.slots().iter().filter(|slot| slot.is_free()).min_by_key(|slot| slot.load().requests);
         }
-        let requests = self.requests();
-        if most != 0 && requests >= most {
-            return None;
+        self.slots().get(self.free.get().trailing_zeros() as usize)
+    }
+
+    /// Its place in the group's roster.
+    pub(super) fn place(&self) -> &Cell<Option<usize>> {
+        &self.place
+    }
+
+    /// What one of its slots has to do has changed from `before`.
+    pub(super) fn changed(&self, slot: &Slot, before: Load) {
+        self.load.set(self.load.get().with(before, slot.load()));
+        let bit = 1 << slot.number();
+        let others = self.free.get() & !bit;
+        self.free.set(if slot.is_free() { others | bit } else { others });
+        if let Some(group) = self.group.upgrade() {
+            group.rank(self, slot);
         }
-        let slot = self.slots().iter().filter(|slot| slot.is_free()).min_by_key(|slot| slot.requests())?;
-        // WebSockets do little most of the time, but there should not be many more of them here than elsewhere.
-        Some(((requests, self.websockets()), slot))
-    }
-
-    /// Whether others could serve a further request sooner.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.slots().iter().all(|slot| slot.is_crowded())
-    }
-
-    /// How many slots have a request.
-    fn busy(&self) -> usize {
-        self.slots().iter().filter(|slot| slot.requests() > 0).count()
-    }
-
-    fn requests(&self) -> usize {
-        self.slots().iter().map(|slot| slot.requests()).sum()
-    }
-
-    fn websockets(&self) -> usize {
-        self.slots().iter().map(|slot| slot.websockets()).sum()
     }
 
     /// Whether the group may route to it.
@@ -167,10 +195,14 @@ impl Worker {
         self.handled.get()
     }
 
-    /// A slot has given its last answer.
-    pub(super) fn answered(self: &Rc<Self>, request: &Request, micros: u32) {
+    /// A slot has given an answer, to which it took `micros`.
+    pub(super) fn answered(self: &Rc<Self>, slot: &Slot, request: &Request, micros: u32) {
         self.handled.set(self.handled.get() + u64::from(!request.is_health_check));
         if let Some(group) = self.group.upgrade() {
+            if !request.is_health_check {
+                self.last_used.set(group.tick());
+            }
+            slot.changed();
             group.answered(self, request, micros);
         }
         self.leave_when_done();
@@ -184,11 +216,6 @@ impl Worker {
         self.leave_when_done();
     }
 
-    /// Notes that it has answered.
-    pub(super) fn used_at(&self, clock: u64) {
-        self.last_used.set(clock);
-    }
-
     /// When it last answered, by the pool's clock.
     pub(super) fn last_used(&self) -> u64 {
         self.last_used.get()
@@ -196,7 +223,7 @@ impl Worker {
 
     /// Whether it serves nobody.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_serving() && self.requests() == 0 && self.websockets() == 0
+        self.is_serving() && self.load().is_nothing()
     }
 
     /// How long it has been there.
@@ -205,8 +232,8 @@ impl Worker {
     }
 
     /// How much it has to do.
-    pub(super) fn load(&self) -> (usize, usize) {
-        (self.requests(), self.websockets())
+    pub(super) fn load(&self) -> Load {
+        self.load.get()
     }
 
     /// Notes that it leaves to make room for another group's.
@@ -228,7 +255,7 @@ impl Worker {
     }
 
     fn leave_when_done(self: &Rc<Self>) {
-        if self.state.get() != State::Leaving || self.busy() > 0 {
+        if self.state.get() != State::Leaving || self.load().busy > 0 {
             return;
         }
         self.state.set(State::Asked);
@@ -313,10 +340,10 @@ impl Worker {
         });
     }
 
-    /// What `passenger status` shows; `most` as for [`Worker::vacancy`].
+    /// What `passenger status` shows; `most` is how many requests it may have at the same time.
     #[must_use]
     pub fn status(&self, most: usize) -> WorkerStatus {
-        let sessions = self.requests();
+        let Load { requests: sessions, websockets, .. } = self.load();
         let state = match self.state.get() {
             State::Serving if sessions == 0 => WorkerState::Ready,
             State::Serving => WorkerState::Busy,
@@ -326,9 +353,13 @@ impl Worker {
         WorkerStatus {
             pid,
             state,
-            slots: if self.multiplexed { most } else { self.slots().len() },
+            slots: match self.slots().len() {
+                _ if self.multiplexed => most,
+                slots if most == 0 => slots,
+                slots => slots.min(most),
+            },
             sessions,
-            websockets: self.websockets(),
+            websockets,
             handled: self.handled(),
             uptime_seconds: self.age().as_secs(),
             private_memory_bytes: super::snapshot::private_memory(pid).ok(),

@@ -39,7 +39,12 @@ impl Group {
 
     /// The worker with the least to do.
     pub(in crate::pool) fn least_busy(&self) -> Option<Rc<Worker>> {
-        self.state.borrow().serving.iter().min_by_key(|worker| worker.load()).cloned()
+        self.state
+            .borrow()
+            .serving
+            .iter()
+            .min_by_key(|worker| (worker.load().requests, worker.load().websockets))
+            .cloned()
     }
 
     /// Ends a worker as soon as it has answered what it has, to make room.

@@ -37,7 +37,7 @@ impl Group {
         let (have, coming) = (state.serving.len(), state.spawning);
         let all = have + state.leaving.len() + coming;
         // Where many are served at once a queue is long in coming.
-        let crowded = have > 0 && state.serving.iter().all(|worker| worker.is_multiplexed() && worker.is_crowded());
+        let crowded = self.roster.borrow().is_crowded();
         let busy = busy || crowded || !state.queue.is_empty();
         let wanted = have + coming < self.config().min_workers || (busy && coming == 0);
         let waits = state.failure.as_ref().is_some_and(Failure::holds);
@@ -93,6 +93,7 @@ impl Group {
     }
 
     pub(super) fn welcome(&self, worker: Rc<Worker>) {
+        self.roster.borrow_mut().enter(&worker);
         let mut state = self.state.borrow_mut();
         state.failure = None;
         state.serving.push(worker);

@@ -18,6 +18,8 @@ mod placement;
 mod queue;
 mod queue_time;
 mod restart;
+mod roster;
+mod tournament;
 
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
@@ -29,12 +31,14 @@ use crate::pool::exchange::{Exchange, Request};
 use crate::pool::limits::Limits;
 use crate::pool::service_times::{Route, ServiceTimes};
 use crate::pool::session::Ending;
+use crate::pool::slot::Slot;
 use crate::pool::snapshot::{GroupState, GroupStatus};
 use crate::pool::turn::Turn;
 use crate::pool::worker::Worker;
 use crate::spawn::Spawner;
 use failure::Failure;
 use queue::Queue;
+use roster::Roster;
 
 /// What a group must know of the configuration.
 pub struct GroupConfig {
@@ -48,7 +52,7 @@ pub struct GroupConfig {
     pub max_requests: u64,
     /// The other limits of requests and workers.
     pub limits: Limits,
-    /// The most requests that a multiplexed worker serves at the same time, without WebSockets; 0 for no limit.
+    /// The most requests that a worker serves at the same time, without WebSockets; 0 for no limit.
     pub max_concurrent_requests: usize,
     /// `development`, `production`…
     pub environment: String,
@@ -91,6 +95,8 @@ pub struct Group {
     pub(in crate::pool) in_first_line: Cell<bool>,
     pub(in crate::pool) in_second_line: Cell<bool>,
     times: RefCell<ServiceTimes>,
+    /// The workers that serve, by what they have to do.
+    roster: RefCell<Roster>,
     state: RefCell<State>,
     me: Weak<Self>,
     retry_planned: Cell<bool>,
@@ -118,6 +124,7 @@ impl Group {
             closing: false,
             emptied: None,
         };
+        let roster = RefCell::new(Roster::new(config.max_concurrent_requests));
         let group = Rc::new_cyclic(|me| Self {
             definition: RefCell::new(Definition { app, config, new_spawner }),
             turn,
@@ -125,6 +132,7 @@ impl Group {
             in_first_line: Cell::new(false),
             in_second_line: Cell::new(false),
             times: RefCell::default(),
+            roster,
             state: RefCell::new(state),
             me: me.clone(),
             retry_planned: Cell::new(false),
@@ -160,7 +168,7 @@ impl Group {
     /// Whether its workers serve many requests at the same time, as far as it has any.
     #[must_use]
     pub fn is_multiplexed(&self) -> bool {
-        self.state.borrow().serving.iter().any(|worker| worker.is_multiplexed())
+        self.roster.borrow().is_multiplexed()
     }
 
     /// Gives a request to a worker, or lets it wait for one. The exchange tells what becomes of it.
@@ -171,7 +179,7 @@ impl Group {
         }
         let is_health_check = exchange.request().is_health_check;
         if (state.queue.is_empty() || is_health_check)
-            && let Some(placement) = self.place(&state, &exchange)
+            && let Some(placement) = self.place(&exchange)
         {
             drop(state);
             placement.slot.dispatch(exchange, placement.expected);
@@ -201,19 +209,26 @@ impl Group {
         loop {
             let mut state = self.state.borrow_mut();
             let Some(exchange) = state.queue.front().cloned() else { return };
-            let Some(placement) = self.place(&state, &exchange) else { return };
+            let Some(placement) = self.place(&exchange) else { return };
             state.queue.pop_front();
             drop(state);
             placement.slot.dispatch(exchange, placement.expected);
         }
     }
 
+    /// What a worker has to do has changed in one of its slots.
+    pub(in crate::pool) fn rank(&self, worker: &Worker, slot: &Slot) {
+        self.roster.borrow_mut().rank(worker, slot);
+    }
+
+    /// A worker has answered; returns the time by which it was used last.
+    pub(in crate::pool) fn tick(&self) -> u64 {
+        self.capacity.tick()
+    }
+
     /// A worker has answered a request.
     pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, request: &Request, micros: u32) {
         self.times.borrow_mut().record(request.route, micros);
-        if !request.is_health_check {
-            worker.used_at(self.capacity.tick());
-        }
         let max_requests = self.config().max_requests;
         if max_requests != 0 && worker.handled() >= max_requests && worker.is_serving() {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
@@ -228,6 +243,7 @@ impl Group {
 
     /// Has a worker leave when it is done.
     pub(in crate::pool) fn retire(&self, worker: &Rc<Worker>) {
+        self.roster.borrow_mut().leave(worker);
         let mut state = self.state.borrow_mut();
         state.serving.retain(|other| !Rc::ptr_eq(other, worker));
         state.leaving.push(Rc::clone(worker));
@@ -237,6 +253,7 @@ impl Group {
 
     /// A worker is gone.
     pub(in crate::pool) fn forget(&self, worker: &Rc<Worker>, unexpected: bool) {
+        self.roster.borrow_mut().leave(worker);
         let mut state = self.state.borrow_mut();
         state.serving.retain(|other| !Rc::ptr_eq(other, worker));
         state.leaving.retain(|other| !Rc::ptr_eq(other, worker));

@@ -25,6 +25,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::exchange::Exchange;
+use super::load::{Load, Outlook};
 use super::session::Ending;
 use super::turn::Turn;
 use super::worker::Worker;
@@ -34,7 +35,7 @@ use outlet::Outlet;
 use streams::Streams;
 
 /// A multiplexed worker with more requests than this has enough to do.
-const CROWDED: usize = 10;
+pub const CROWDED: usize = 10;
 
 /// The requests that are in the worker or on their way to it.
 enum InFlight {
@@ -45,6 +46,12 @@ enum InFlight {
 /// A slot. Its worker owns it; what reads it is [`Slot::run`].
 pub struct Slot {
     channel: AsyncFd<OwnedFd>,
+    /// Which of its worker's it is.
+    number: u32,
+    /// Its place in the group's roster, while its worker serves.
+    place: Cell<Option<usize>>,
+    /// What it has to do, as its worker knows it.
+    load: Cell<Load>,
     outlet: RefCell<Outlet>,
     in_flight: RefCell<InFlight>,
     closed: Cell<bool>,
@@ -55,11 +62,17 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Wraps the agent's end of a data channel.
+    /// Wraps the agent's end of a data channel, the worker's `number`th.
     ///
     /// # Errors
     /// When it can't be registered with the event loop.
-    pub fn new(channel: OwnedFd, multiplexed: bool, worker: Weak<Worker>, turn: Rc<Turn>) -> io::Result<Rc<Self>> {
+    pub fn new(
+        channel: OwnedFd,
+        number: u32,
+        multiplexed: bool,
+        worker: Weak<Worker>,
+        turn: Rc<Turn>,
+    ) -> io::Result<Rc<Self>> {
         // Interest in writing would wake the agent whenever the worker merely reads.
         let channel = sys::watch::register(channel, Interest::READABLE)?;
         let in_flight = match multiplexed {
@@ -68,6 +81,9 @@ impl Slot {
         };
         Ok(Rc::new(Self {
             channel,
+            number,
+            place: Cell::new(None),
+            load: Cell::default(),
             outlet: RefCell::default(),
             in_flight: RefCell::new(in_flight),
             closed: Cell::new(false),
@@ -83,21 +99,30 @@ impl Slot {
         self.worker.upgrade()
     }
 
-    /// Requests that are in the worker or on their way to it, without WebSockets.
-    #[must_use]
-    pub fn requests(&self) -> usize {
-        match &*self.in_flight.borrow() {
-            InFlight::Ordered(queue) => queue.len(),
-            InFlight::Multiplexed(streams) => streams.requests(),
-        }
+    /// Which of its worker's it is.
+    pub(super) fn number(&self) -> u32 {
+        self.number
     }
 
-    /// WebSockets that are open.
-    #[must_use]
-    pub fn websockets(&self) -> usize {
-        match &*self.in_flight.borrow() {
-            InFlight::Ordered(_) => 0,
-            InFlight::Multiplexed(streams) => streams.websockets(),
+    /// Its place in the group's roster.
+    pub(super) fn place(&self) -> &Cell<Option<usize>> {
+        &self.place
+    }
+
+    /// What is in the worker or on its way to it.
+    pub(super) fn load(&self) -> Load {
+        self.load.get()
+    }
+
+    /// Tells the worker and the group what has changed.
+    pub(super) fn changed(&self) {
+        let (requests, websockets) = match &*self.in_flight.borrow() {
+            InFlight::Ordered(queue) => (queue.len(), 0),
+            InFlight::Multiplexed(streams) => (streams.requests(), streams.websockets()),
+        };
+        let before = self.load.replace(Load { busy: usize::from(requests > 0), requests, websockets });
+        if let Some(worker) = self.worker() {
+            worker.changed(self, before);
         }
     }
 
@@ -120,25 +145,28 @@ impl Slot {
         }
     }
 
-    /// How long a request that is put behind the others would wait, in microseconds; `None` when it must not be put
-    /// there.
-    #[must_use]
-    pub fn wait_behind(&self) -> Option<u32> {
+    /// How long requests would wait here behind those that are there.
+    pub(super) fn outlook(&self) -> Outlook {
         match &*self.in_flight.borrow() {
-            InFlight::Ordered(queue) if !self.closed.get() => queue.wait_behind(),
-            _ => None,
+            _ if self.closed.get() => Outlook::default(),
+            InFlight::Ordered(queue) => queue.outlook(),
+            InFlight::Multiplexed(streams) => streams.outlook(),
         }
     }
 
-    /// How long a request that takes `expected` would wait here, both in microseconds, if the worker is awake and the wait
-    /// is not worth waking another for. `most` is how many requests a multiplexed worker may have; 0 for any number.
-    #[must_use]
-    pub fn brief_wait(&self, expected: u32, most: usize) -> Option<u32> {
+    /// Whether the worker has answered so lately that it is still awake.
+    pub(super) fn is_prompt(&self) -> bool {
         match &*self.in_flight.borrow() {
-            _ if self.closed.get() => None,
-            InFlight::Ordered(queue) => queue.brief_wait(expected),
-            InFlight::Multiplexed(streams) if most != 0 && streams.requests() >= most => None,
-            InFlight::Multiplexed(streams) => streams.brief_wait(expected),
+            InFlight::Ordered(queue) => queue.is_prompt(),
+            InFlight::Multiplexed(streams) => streams.is_prompt(),
+        }
+    }
+
+    /// Whether the request that is being served takes long after all.
+    pub(super) fn is_late(&self) -> bool {
+        match &*self.in_flight.borrow() {
+            InFlight::Ordered(queue) => queue.is_late(),
+            InFlight::Multiplexed(_) => false,
         }
     }
 
@@ -163,6 +191,7 @@ impl Slot {
         exchange.enter(self, stream);
         self.outlet.borrow_mut().request(exchange.request(), stream, flags);
         self.flush_later();
+        self.changed();
     }
 
     /// Sends those elsewhere that stand behind a request which takes long after all. All of them are safe, and the worker
@@ -238,6 +267,7 @@ impl Slot {
         for exchange in unsent {
             exchange.end(Ending::Lost { repeatable: true });
         }
+        self.changed();
         if let Some(worker) = self.worker() {
             worker.departs();
         }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::reading::deliver;
 use crate::pool::exchange::Exchange;
 use crate::pool::inbox::Inbox;
+use crate::pool::load::{Outlook, Shortness};
 use crate::pool::session::Ending;
 
 /// Requests are queued ahead while the last of them would wait less than this, in microseconds…
@@ -22,19 +23,8 @@ const AHEAD_COUNT: usize = 32;
 const LATE: Duration = Duration::from_millis(5);
 /// What stands behind one that is served for longer than this goes to another slot.
 pub const STUCK: Duration = Duration::from_millis(20);
-/// An idle worker needs about as long as this to wake up, in microseconds; so who waits less behind others need not wake
-/// one…
-const WAKE_UP_MICROS: u32 = 30;
-/// …and requests that take less than this are not worth it, unless they had to wait longer than that.
-const TINY_MICROS: u32 = 10;
-const TINY_WAIT_MICROS: u32 = 100;
 /// Nobody joins a worker that has not answered for longer than this.
 pub const PROMPT: Duration = Duration::from_millis(1);
-
-/// How long a request that takes `expected` may wait instead of waking an idle worker, both in microseconds.
-pub const fn brief(expected: u32) -> u32 {
-    if expected < TINY_MICROS { TINY_WAIT_MICROS } else { WAKE_UP_MICROS }
-}
 
 struct Entry {
     stream: u32,
@@ -55,6 +45,9 @@ pub struct Queue {
     /// A task looks after those that stand behind the first.
     watched: bool,
     last_stream: u32,
+    /// How long those will take whose time is known, in microseconds, and how many others there are.
+    expected: u32,
+    unknown: usize,
 }
 
 impl Queue {
@@ -62,21 +55,25 @@ impl Queue {
         self.entries.len()
     }
 
-    /// How long a request that is put behind the others would wait, in microseconds; `None` when it must not be put
-    /// there because one of them may take long.
-    pub fn wait_behind(&self) -> Option<u32> {
-        let late = self.front_since.is_some_and(|since| since.elapsed() > LATE);
-        if self.streaming || late || self.entries.len() >= AHEAD_COUNT {
-            return None;
+    /// How long a request that is put behind the others would wait, if none of them may take long.
+    pub fn outlook(&self) -> Outlook {
+        let count = self.entries.len();
+        let may_join = count > 0 && count < AHEAD_COUNT && self.unknown == 0 && self.expected < AHEAD_MICROS;
+        if !may_join {
+            return Outlook::default();
         }
-        let wait = self.entries.iter().try_fold(0_u32, |sum, ahead| sum.checked_add(ahead.expected?))?;
-        (wait < AHEAD_MICROS).then_some(wait)
+        let brief = Shortness::ALL.map(|shortness| (self.expected < shortness.patience()).then_some(self.expected));
+        Outlook { wait: Some(self.expected), brief }
     }
 
-    /// As [`Self::wait_behind`], if there is something to wait for, and not for long.
-    pub fn brief_wait(&self, expected: u32) -> Option<u32> {
-        let prompt = self.front_since.is_some_and(|since| since.elapsed() < PROMPT);
-        self.wait_behind().filter(|wait| prompt && *wait < brief(expected))
+    /// Whether the worker has begun with the first so lately that it is still awake and will be done soon.
+    pub fn is_prompt(&self) -> bool {
+        !self.streaming && self.front_since.is_some_and(|since| since.elapsed() < PROMPT)
+    }
+
+    /// Whether the first takes long after all, so that nobody should be put behind it.
+    pub fn is_late(&self) -> bool {
+        self.streaming || self.front_since.is_some_and(|since| since.elapsed() > LATE)
     }
 
     /// Adds a request at the end; returns its stream's number.
@@ -85,8 +82,21 @@ impl Queue {
         if self.entries.is_empty() {
             self.front_since = Some(Instant::now());
         }
-        self.entries.push_back(Entry { stream: self.last_stream, exchange, expected, sent: false });
+        let entry = Entry { stream: self.last_stream, exchange, expected, sent: false };
+        self.count(&entry);
+        self.entries.push_back(entry);
         self.last_stream
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        // It can't outgrow the number: only short requests stand behind others, and not many.
+        self.expected = self.expected.saturating_add(entry.expected.unwrap_or_default());
+        self.unknown += usize::from(entry.expected.is_none());
+    }
+
+    fn discount(&mut self, entry: &Entry) {
+        self.expected = self.expected.saturating_sub(entry.expected.unwrap_or_default());
+        self.unknown -= usize::from(entry.expected.is_none());
     }
 
     /// Whether a task must begin to look after those that stand behind the first.
@@ -122,7 +132,9 @@ impl Queue {
     /// Takes those off of which no byte has gone out.
     pub fn take_unsent(&mut self) -> Vec<Rc<Exchange>> {
         let sent = self.entries.iter().take_while(|entry| entry.sent).count();
-        self.entries.drain(sent..).map(|entry| entry.exchange).collect()
+        let unsent = self.entries.split_off(sent);
+        unsent.iter().for_each(|entry| self.discount(entry));
+        unsent.into_iter().map(|entry| entry.exchange).collect()
     }
 
     /// Takes a frame from the worker; returns the exchange if that was its last.
@@ -143,6 +155,7 @@ impl Queue {
             return Ok(None);
         }
         let front = self.entries.pop_front();
+        front.iter().for_each(|entry| self.discount(entry));
         self.front_since = if self.entries.is_empty() { None } else { Some(Instant::now()) };
         self.streaming = false;
         Ok(front.map(|entry| entry.exchange))
@@ -156,7 +169,7 @@ impl Queue {
     /// Tells everybody that the worker is gone. `unread` says that it left something in the channel that it had not read.
     pub fn lose(&mut self, unread: bool) {
         let last = self.entries.len().saturating_sub(1);
-        for (index, entry) in self.entries.drain(..).enumerate() {
+        for (index, entry) in std::mem::take(self).entries.into_iter().enumerate() {
             // Frames are read in order: if something was unread, then the end of the last one was. Only safe requests
             // are queued behind others.
             let unseen = !entry.sent || (unread && index == last);
@@ -169,6 +182,7 @@ impl Queue {
 mod tests {
     use std::path::Path;
 
+    use passenger_native::frame::{END, header};
     use rstest::rstest;
 
     use super::*;
@@ -191,7 +205,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nobody_to_wait_for(&[], Some(0), [None, None])]
+    #[case::nobody_to_wait_for(&[], None, [None, None])]
     #[case::done_before_another_would_wake_up(&[Some(10), Some(15)], Some(25), [Some(25), Some(25)])]
     #[case::not_worth_waking_another_for_tiny_ones(&[Some(10), Some(20)], Some(30), [Some(30), None])]
     #[case::done_soon(&[Some(100)], Some(100), [None, None])]
@@ -202,17 +216,29 @@ mod tests {
         #[case] wait: Option<u32>,
         #[case] brief: [Option<u32>; 2],
     ) {
-        let queue = queue(ahead);
-        assert_eq!(queue.wait_behind(), wait);
-        assert_eq!([9, 10].map(|expected| queue.brief_wait(expected)), brief);
+        assert_eq!(queue(ahead).outlook(), Outlook { wait, brief });
     }
 
     #[test]
     fn nobody_waits_behind_one_that_is_late() {
         let mut queue = queue(&[Some(5)]);
+        assert!(queue.is_prompt() && !queue.is_late());
         queue.front_since = Instant::now().checked_sub(PROMPT * 2);
-        assert_eq!((queue.wait_behind(), queue.brief_wait(1)), (Some(5), None));
+        assert!(!queue.is_prompt() && !queue.is_late());
         queue.front_since = Instant::now().checked_sub(LATE * 2);
-        assert_eq!(queue.wait_behind(), None);
+        assert!(queue.is_late());
+    }
+
+    #[test]
+    fn what_is_answered_or_taken_off_is_not_waited_for() {
+        let mut queue = queue(&[None, Some(20), Some(10)]);
+        let end = Header { aux: 200, flags: END, ..header(Kind::Response, 1) };
+        queue.take(end, Bytes::from_static(&[0; 4]), &mut Inbox::new()).unwrap();
+        assert_eq!(queue.outlook().wait, Some(30));
+        queue.mark_sent();
+        queue.push(Rc::clone(&queue.entries[0].exchange), None);
+        assert_eq!(queue.outlook().wait, None);
+        assert_eq!(queue.take_unsent().len(), 1);
+        assert_eq!(queue.outlook().wait, Some(30));
     }
 }

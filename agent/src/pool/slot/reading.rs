@@ -39,6 +39,7 @@ impl Slot {
                 streams.lose(if unread { self.outlet.borrow().last_request() } else { None });
             }
         }
+        self.changed();
         if let Some(worker) = self.worker() {
             worker.slot_closed();
         }
@@ -83,8 +84,11 @@ impl Slot {
         };
         self.give_credit(header.stream, taken.credit);
         match (taken.ended, self.worker()) {
-            (Some(exchange), Some(worker)) => worker.answered(exchange.request(), header.value),
-            (None, Some(worker)) if taken.accepted => worker.has_place(),
+            (Some(exchange), Some(worker)) => worker.answered(self, exchange.request(), header.value),
+            (None, Some(worker)) if taken.accepted => {
+                self.changed();
+                worker.has_place();
+            }
             _ => {}
         }
         Ok(())

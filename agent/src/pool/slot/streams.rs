@@ -9,10 +9,11 @@ use passenger_native::frame::{self, CLOSE, Header, Kind, UPGRADE};
 use tokio::time::Instant;
 
 use super::credit::{Inflow, Outflow};
-use super::ordered::{PROMPT, brief};
+use super::ordered::PROMPT;
 use super::reading::deliver;
 use crate::pool::exchange::Exchange;
 use crate::pool::inbox::Inbox;
+use crate::pool::load::{Outlook, Shortness};
 use crate::pool::session::{Ending, Event};
 
 /// A stream's number is where its entry is, in the lower bits, and how often that place was used before, in the others:
@@ -101,12 +102,18 @@ impl Streams {
         self.taken < PLACES
     }
 
-    /// How long a request that takes `expected` would wait here, in microseconds, if the worker is awake and will be done
-    /// soon.
-    pub fn brief_wait(&self, expected: u32) -> Option<u32> {
+    /// How long a short request would wait here, if all that are here will be done soon.
+    pub fn outlook(&self) -> Outlook {
         let all_short = self.short > 0 && self.short == self.requests();
-        let prompt = self.quiet_since.is_some_and(|since| since.elapsed() < PROMPT);
-        (all_short && prompt && self.longest < brief(expected).max(SHARED_MICROS)).then_some(self.longest)
+        let brief = Shortness::ALL.map(|shortness| {
+            (all_short && self.longest < shortness.patience().max(SHARED_MICROS)).then_some(self.longest)
+        });
+        Outlook { wait: None, brief }
+    }
+
+    /// Whether the worker has answered or begun so lately that it is still awake.
+    pub fn is_prompt(&self) -> bool {
+        self.quiet_since.is_some_and(|since| since.elapsed() < PROMPT)
     }
 
     /// Adds a request; returns its stream's number. `expected` is how long it will take in microseconds, if it is known to
@@ -452,16 +459,18 @@ mod tests {
     #[test]
     fn a_short_request_joins_short_ones() {
         let mut streams = Streams::default();
-        assert_eq!(streams.brief_wait(10), None, "the worker sleeps");
+        assert_eq!(streams.outlook(), Outlook::default(), "the worker sleeps");
         let first = streams.insert(exchange(false).0, Some(5));
         streams.insert(exchange(false).0, Some(12));
-        assert_eq!(streams.brief_wait(10), Some(12));
+        assert_eq!(streams.outlook().brief, [Some(12); 2]);
         let long = streams.insert(exchange(false).0, None);
-        assert_eq!(streams.brief_wait(10), None, "one of them may take long");
+        assert_eq!(streams.outlook(), Outlook::default(), "one of them may take long");
         take(&mut streams, frame(Kind::Response, long, END, 200), &[0; 4]).unwrap();
         take(&mut streams, frame(Kind::Response, first, END, 200), &[0; 4]).unwrap();
-        assert_eq!(streams.brief_wait(10), Some(12));
+        assert!(streams.outlook().brief == [Some(12); 2] && streams.is_prompt());
         streams.quiet_since = Instant::now().checked_sub(PROMPT * 2);
-        assert_eq!(streams.brief_wait(10), None, "it takes long already");
+        assert!(!streams.is_prompt(), "it takes long already");
+        streams.insert(exchange(false).0, Some(80));
+        assert_eq!(streams.outlook().brief, [Some(80), None], "tiny ones wait longer");
     }
 }
