@@ -82,12 +82,12 @@ impl<'a> Starting<'a> {
                     let output = [output, said.output].join("\n");
                     return Err(SpawnError { step, reason, output, ..said });
                 }
-                Some(
-                    FromProcess::Spawned { .. }
-                    | FromProcess::Exited { .. }
-                    | FromProcess::Leaving { .. }
-                    | FromProcess::OobWorkDone { .. },
-                ) => return Err(self.error("it spoke of serving before it was ready").await),
+                Some(FromProcess::Spawned { .. } | FromProcess::Exited { .. } | FromProcess::OobWorkDone { .. }) => {
+                    return Err(self.error("it spoke of serving before it was ready").await);
+                }
+                Some(FromProcess::Leaving { .. }) => {
+                    return Err(self.error("it was told to end before it was ready").await);
+                }
                 None => {
                     let exit = self.process.exit().await;
                     return Err(self.error(format!("process {} {exit}", self.process.pid)).await);

@@ -5,6 +5,7 @@
 # that would decide its version.
 
 require_relative "app"
+require_relative "diagnosis"
 require_relative "extension"
 require_relative "failure"
 require_relative "loader"
@@ -51,6 +52,7 @@ module Passenger
       # A terminal sends Ctrl-C to all processes in it; who leaves when is the agent's decision. (A block, because
       # programs that the application starts would inherit "IGNORE".)
       trap("INT") { nil }
+      trap("QUIT") { Diagnosis.print }
     end
 
     def load(control, progress, order, slots)

@@ -60,6 +60,7 @@ module Passenger
     end
 
     def become_worker(progress, control, output, *slots)
+      trap("TERM", "SYSTEM_DEFAULT")
       progress.control = Native::Control.new(control)
       progress.begin("becoming a worker")
       @control.close

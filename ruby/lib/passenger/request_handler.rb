@@ -30,6 +30,7 @@ module Passenger
     def serve
       while (env = @channel.next_request)
         handle(env)
+        @env = nil
       end
     rescue Disconnected
       # The agent is gone: nobody waits for an answer.
@@ -40,6 +41,12 @@ module Passenger
     # For any thread.
     def shutdown
       @channel.shutdown
+    end
+
+    # Method and path of the request that is being served; nil if there is none. For any thread.
+    def request_line
+      env = @env
+      [env["REQUEST_METHOD"], env["REQUEST_PATH"]].join(" ") if env
     end
 
     private

@@ -1,16 +1,20 @@
 # frozen_string_literal: true
 
 require_relative "backtrace"
+require_relative "diagnosis"
 require_relative "fork_safety"
 require_relative "hooks"
 
 module Passenger
-  # A process that serves: a thread for each slot, while the main thread waits for the reasons to leave.
+  # A process that serves: a thread for each slot, while the main thread waits for what the agent wants.
   #
-  # It leaves when the agent has closed all data channels, or the control channel, or on SIGTERM: in any case what has
-  # arrived is answered first. Or the agent has it become a preloader; then it has no requests.
+  #   serving ── SIGTERM, SIGUSR1: says that it leaves ──▶ serving what is on its way ──▶ last slot ended: hooks, exit
+  #      │                                                    │ HARD_STOP: takes nothing more    ▲
+  #      └── the agent ends the data channels, or is gone ────┴──────────────────────────────────┘
+  #
+  # In any case what has arrived is answered first. Or the agent has it become a preloader; then it has no requests.
   class Worker
-    # From when on nobody waits any more, in seconds.
+    # How long the agent may take to end the data channels, and this process to end when the agent is gone; in seconds.
     HARD_STOP = 30
 
     # +slots+ are the descriptors of the data channels.
@@ -33,11 +37,11 @@ module Passenger
       Hooks.run(:worker_boot, @forked)
       @handlers = @slots.map { |slot| RequestHandler.new(slot, @app, @rack_app) }
       install_traps
-      threads = @handlers.map { |handler| Thread.new { serve(handler) } }
+      @threads = @handlers.to_h { |handler| [Thread.new { serve(handler) }, handler] }
       @control.ready(Process.pid)
       obey
-      leave
-      threads.each(&:join)
+      take_no_more
+      @threads.each_key(&:join)
       Hooks.run_all(:worker_shutdown)
       become_preloader(progress) if @promoted
     end
@@ -68,6 +72,7 @@ module Passenger
     # If a fork would break what it has, it ends instead: the agent has others.
     def become_preloader(progress)
       progress.begin("becoming a preloader")
+      trap("USR1", @usr1_before)
       obstacle = ForkSafety.obstacle
       return Preloader.new(@app, @rack_app, @control) unless obstacle
 
@@ -83,20 +88,32 @@ module Passenger
       # The agent is gone: the next message is the end.
     end
 
+    # Once; whoever asks for it again does not make it faster.
     def leave
+      return if @leaving
+
+      @leaving = true
+      @control.leaving(Process.pid)
+      Thread.new do
+        sleep(HARD_STOP)
+        take_no_more
+      end
+    rescue Disconnected
+      # The agent is gone, which is told by the end of the channel.
+    end
+
+    # What the agent sends from now on goes to another worker.
+    def take_no_more
       @handlers.each(&:shutdown)
     end
 
     def install_traps
       trap("TERM") { leave }
+      @usr1_before = trap("USR1") { leave }
+      # It means something to the application.
+      trap("USR1", @usr1_before) if @usr1_before.respond_to?(:call)
       trap("INT") { nil }
-      trap("QUIT") { print_backtraces }
-    end
-
-    # What each thread is doing, for whoever wonders.
-    def print_backtraces
-      text = Thread.list.map { |thread| "#{thread.inspect}\n#{thread.backtrace&.map { |line| "    #{line}\n" }&.join}" }
-      $stderr.write("[passenger] threads of process #{Process.pid}:\n#{text.join}")
+      trap("QUIT") { Diagnosis.print(@threads || {}) }
     end
   end
 end

@@ -5,6 +5,7 @@ require_relative "process_test_case"
 class WorkerTest < ProcessTestCase
   OK = 'run ->(_) { [200, {}, ["ok"]] }'
   SLOW = 'run ->(_) { File.write("serving", ""); sleep(0.5); [200, {}, ["ok"]] }'
+  HARD_STOP_SOON = "Passenger::Worker.send(:remove_const, :HARD_STOP); Passenger::Worker::HARD_STOP = 0.3"
 
   def test_direct_spawning
     app("config.ru" => <<~RUBY)
@@ -52,11 +53,7 @@ class WorkerTest < ProcessTestCase
   end
 
   def test_does_not_wait_for_ever
-    app("config.ru" => <<~RUBY)
-      Passenger::Worker.send(:remove_const, :HARD_STOP)
-      Passenger::Worker::HARD_STOP = 0.3
-      run ->(_) { sleep }
-    RUBY
+    app("config.ru" => "#{HARD_STOP_SOON}\nrun ->(_) { sleep }")
     child, slot = ready_worker
     slot.write(Frames.request)
     child.close_control
@@ -64,17 +61,48 @@ class WorkerTest < ProcessTestCase
     assert_equal 1, child.status(5).exitstatus
   end
 
-  def test_sigterm_after_answering
-    app("config.ru" => SLOW)
-    child, slot = ready_worker
-    slot.write(Frames.request * 2)
-    wait_until_serving
-    Process.kill("TERM", child.pid)
-    sleep(0.1)
+  def test_a_signal_to_leave
+    %w[TERM USR1].each do |signal|
+      app("config.ru" => "Passenger.on(:worker_shutdown) { warn 'hook' }; #{SLOW}")
+      child, *slots = ready_worker(slots: 2)
+      slots[0].write(Frames.request)
+      wait_until_serving
+      2.times { Process.kill(signal, child.pid) }
 
-    assert_raises(Errno::EPIPE) { slot.write(Frames.request) }
+      assert_equal child.pid, child.wait_for("leaving")[:pid]
+      # What was on its way meanwhile.
+      slots[0].write(Frames.request)
+      assert_equal "ok", slots[1].exchange.last.body
+      2.times { assert_equal "ok", slots[0].receive.body }
+      slots.each(&:close)
+      assert_equal 0, child.status(5).exitstatus
+      assert_equal "hook\n", child.output.read
+      assert_nil child.receive, "it says so once"
+    end
+  end
+
+  def test_leaves_by_itself_if_the_agent_does_not_react
+    app("config.ru" => "#{HARD_STOP_SOON}\nrun ->(_) { [200, {}, ['ok']] }")
+    child, slot = ready_worker
+    Process.kill("TERM", child.pid)
+    child.wait_for("leaving")
+    slot.write(Frames.request * 2)
+
+    Timeout.timeout(20) { assert_raises(Errno::EPIPE) { loop { slot.write(Frames.request) && sleep(0.02) } } }
     2.times { assert_equal "ok", slot.receive.body }
-    assert_equal 0, child.status(5).exitstatus
+    # It answers all that was written before.
+    slot.close
+    assert_equal 0, child.status.exitstatus
+  end
+
+  def test_a_trap_of_the_applications_own
+    app("config.ru" => 'trap("USR1") { warn "mine" }; trap("TERM") { warn "not mine" }; run ->(_) { [200, {}, []] }')
+    child, = ready_worker
+    Process.kill("USR1", child.pid)
+    assert_equal "mine\n", child.output.gets
+    Process.kill("TERM", child.pid)
+
+    assert child.wait_for("leaving")
   end
 
   def test_sigint_is_the_agents_business
@@ -86,16 +114,22 @@ class WorkerTest < ProcessTestCase
     assert_equal "ok", slot.exchange.last.body
   end
 
-  def test_sigquit_prints_backtraces
-    app("config.ru" => "def waiting_for_godot = sleep\nrun ->(_) { waiting_for_godot }")
-    child, slot = ready_worker
-    slot.write(Frames.request)
-    sleep(0.2)
+  def test_sigquit_prints_what_each_thread_does
+    app("config.ru" => <<~RUBY)
+      def waiting_for_godot = warn("serving") || sleep
+      run ->(env) { env["PATH_INFO"] == "/go" ? [200, {}, ["ok"]] : waiting_for_godot }
+    RUBY
+    child, *slots = ready_worker(slots: 2)
+    slots[1].exchange("/go")
+    slots[0].write(Frames.request("/wait?secret"))
+    assert_equal "serving\n", child.output.gets
     Process.kill("QUIT", child.pid)
-    sleep(0.2)
+    output = +""
+    Timeout.timeout(20) { output << child.output.readpartial(100_000) until output.include?("in `waiting_for_godot'") }
 
-    output = child.output.read_nonblock(100_000)
-    assert_match(/threads of process #{child.pid}:\n.*config.ru:1:in `waiting_for_godot'/m, output)
+    assert_match(%r{threads of process #{child.pid}:\n.* serves GET /wait\n.*config.ru:1:in `waiting_for}m, output)
+    assert_equal 1, output.scan("serves").size, output
+    assert_equal "ok", slots[1].exchange("/go").last.body
     Process.kill("KILL", child.pid)
   end
 
