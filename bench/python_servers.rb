@@ -13,7 +13,8 @@ module Bench
     OUR_ENVIRONMENT = {
       "PASSENGER_AGENT" => "#{RELEASE}/passenger-agent",
       "PASSENGER_PYTHON_LIBDIR" => "#{ROOT}/python",
-      "PASSENGER_PYTHON_EXT" => "#{RELEASE}/lib_native.so"
+      "PASSENGER_PYTHON_EXT" => "#{RELEASE}/lib_native.so",
+      "PASSENGER_USER_SWITCHING" => "false"
     }.freeze
 
     WSGI = "passenger_wsgi:application"

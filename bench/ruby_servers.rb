@@ -12,7 +12,7 @@ module Bench
     OURS = Command.new(
       name: "ours",
       version: ["ruby", "#{ROOT}/ruby/exe/passenger", "version"],
-      environment: { "PASSENGER_AGENT" => "#{RELEASE}/passenger-agent" },
+      environment: { "PASSENGER_AGENT" => "#{RELEASE}/passenger-agent", "PASSENGER_USER_SWITCHING" => "false" },
       arguments: lambda { |dir:, port:, **|
         ["ruby", "#{ROOT}/ruby/exe/passenger", "start", dir, "-e", "production", "-a", "127.0.0.1", "-p", port.to_s,
          "--max-pool-size", WORKERS, "--min-instances", WORKERS, "--max-request-queue-size", "1024",

@@ -30,7 +30,9 @@ module InstalledGem
   end
 
   def environment
-    NOT_INHERITED.merge("GEM_HOME" => home, "PATH" => "#{home}/bin:#{ENV.fetch('PATH')}")
+    # Everything here is in directories of whoever runs the tests, root's included.
+    NOT_INHERITED.merge("GEM_HOME" => home, "PATH" => "#{home}/bin:#{ENV.fetch('PATH')}",
+                        "PASSENGER_USER_SWITCHING" => "false")
   end
 
   # The gem's folder inside GEM_HOME.

@@ -36,7 +36,9 @@ pub fn passenger(registry: &Path) -> Command {
         .env("PASSENGER_RUBY_EXT", built_or("PASSENGER_RUBY_EXT", "libpassenger_ruby.so"))
         .env("PASSENGER_PYTHON_LIBDIR", repository().join("python"))
         .env("PASSENGER_PYTHON_EXT", built_or("PASSENGER_PYTHON_EXT", "lib_native.so"))
-        .env("PASSENGER_INSTANCE_REGISTRY_DIR", registry);
+        .env("PASSENGER_INSTANCE_REGISTRY_DIR", registry)
+        // The applications are in directories of whoever runs the tests: root's would run as a user who can't use them.
+        .env("PASSENGER_USER_SWITCHING", "false");
     command
 }
 

@@ -22,6 +22,7 @@ pub mod second_ruby;
 pub mod server;
 pub mod status;
 pub mod under_test;
+pub mod users;
 pub mod websocket;
 
 pub use app::App;

@@ -14,6 +14,7 @@ fn passenger_command(app: &App, gem_home: &Path) -> Command {
         .args(["start", "--address", "127.0.0.1", "--port", "0"])
         .env("PASSENGER_AGENT", command::agent())
         .env("PASSENGER_INSTANCE_REGISTRY_DIR", command::registry(app))
+        .env("PASSENGER_USER_SWITCHING", "false")
         .env("GEM_HOME", gem_home);
     for name in ["PASSENGER_RUBY", "PASSENGER_RUBY_EXT", "PASSENGER_RUBY_LIBDIR"] {
         command.env_remove(name);

@@ -20,7 +20,9 @@ _NOT_INHERITED = ("PASSENGER_", "PYTHON", "VIRTUAL_ENV", "MATURIN_", "CARGO_")
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}, **more}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+    # Everything here is in directories of whoever runs the tests, root's included.
+    return {**inherited, "PASSENGER_USER_SWITCHING": "false", **more}
 
 
 class Installed:

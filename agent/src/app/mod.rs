@@ -4,3 +4,4 @@ pub mod detect;
 pub mod entry;
 pub mod kind;
 pub mod runtime;
+pub mod user;

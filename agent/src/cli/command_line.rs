@@ -60,8 +60,14 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
         let flag = Arg::new(option.name).short(option.short).long(option.long()).help_heading(option.section.title());
         if option.kind == Kind::Flag {
             let flag = flag.action(ArgAction::SetTrue).overrides_with(negated(option)).help(option.help);
-            let negation = Arg::new(negated(option)).long(format!("no-{}", option.long())).action(ArgAction::SetTrue);
-            return vec![flag, negation.hide(true)];
+            let negation = Arg::new(negated(option))
+                .long(format!("no-{}", option.long()))
+                .help_heading(option.section.title())
+                .action(ArgAction::SetTrue)
+                .help(option.help);
+            // What is done anyway is typed only to have it not done.
+            let is_on = option.default == DefaultValue::Fixed("true");
+            return vec![flag.hide(is_on), negation.hide(!is_on)];
         }
         let flag = flag
             .visible_aliases(option.aliases.iter().map(|alias| alias.replace('_', "-")))

@@ -30,13 +30,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     print(&format!("The configuration is good. Applications:\n{apps}"))
 }
 
-fn describe(PlannedApp { config, app, runtime }: &PlannedApp) -> String {
+fn describe(PlannedApp { config, app, runtime, user }: &PlannedApp) -> String {
     format!(
-        "  {} at {}: {} in {}, run by {}\n",
+        "  {} at {}: {} in {}, run by {} as {}\n",
         app.name,
         config.places().join(", "),
         app.kind.name(),
         app.root.display(),
-        runtime.interpreter.display()
+        runtime.interpreter.display(),
+        user.name()
     )
 }

@@ -32,7 +32,8 @@ fn render_group(text: &mut String, group: &GroupStatus) {
         format!(" at {}", group.places.join(", "))
     };
     let root = group.app_root.display();
-    let _ = write!(text, "\n{} ({}, {}){at} in {root}\n", group.name, group.kind, group.environment);
+    let user = if group.user.is_empty() { String::new() } else { format!(", as {}", group.user) };
+    let _ = write!(text, "\n{} ({}, {}){at} in {root}{user}\n", group.name, group.kind, group.environment);
     let max = if group.queue_max == 0 { "unlimited".to_owned() } else { group.queue_max.to_string() };
     let _ = write!(text, "  {}; requests waiting: {} (limit {max})", group.state, group.queue_size);
     if group.spawning > 0 {
@@ -130,6 +131,7 @@ mod tests {
                 app_root: "/srv/shop".into(),
                 kind: "rack".to_owned(),
                 environment: "production".to_owned(),
+                user: "deploy".to_owned(),
                 state: GroupState::Running,
                 queue_size: 2,
                 queue_max: 100,
@@ -146,7 +148,7 @@ mod tests {
 Phusion Passenger(R) 7.0.0, pid 100, production, up 1m 20s
 Listening on 0.0.0.0:3000; 3 of at most 6 workers
 
-shop (rack, production) at example.com/shop in /srv/shop
+shop (rack, production) at example.com/shop in /srv/shop, as deploy
   running; requests waiting: 2 (limit 100); workers starting: 1
   last spawn error: it raised
     there

@@ -1,9 +1,10 @@
 //! What is said about one application.
 
 use super::settings::Settings;
-use super::{ConfigError, Environment, address, wanted};
+use super::{ConfigError, Environment, address, user, wanted};
 use crate::app::detect::Wanted;
 use crate::app::runtime::Interpreters;
+use crate::app::user::UserRules;
 use crate::pool::limits::Limits;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct AppConfig {
     pub interpreters: Interpreters,
     /// The paths, as the application sees them, by which its health is checked.
     pub health_check_paths: Vec<String>,
+    /// As which user it runs.
+    pub user: UserRules,
     /// The directory with static files; it need not exist.
     pub static_files_dir: PathBuf,
 }
@@ -98,6 +101,7 @@ pub(super) fn resolve(
         wanted: wanted::resolve(settings)?,
         interpreters: Interpreters { ruby: settings.path("ruby"), python: settings.path("python") },
         health_check_paths: address::health_check_paths(settings)?,
+        user: user::resolve(settings)?,
         static_files_dir: settings.path("static_files_dir").unwrap_or_else(|| root.join("public")),
     })
 }

@@ -15,6 +15,7 @@ mod passengerfile;
 mod places;
 mod selection;
 mod settings;
+mod user;
 mod value;
 mod wanted;
 

@@ -3,6 +3,7 @@ use crate::app::detect::{Start, Wanted};
 use crate::app::entry::Entry;
 use crate::app::kind::AppKind;
 use crate::app::runtime::Interpreters;
+use crate::app::user::UserRules;
 use crate::pool::limits::Limits;
 use passenger_native::options::{Kind, OPTIONS};
 use rstest::rstest;
@@ -72,6 +73,13 @@ fn the_defaults() {
             wanted: Wanted::default(),
             interpreters: Interpreters::default(),
             health_check_paths: Vec::new(),
+            user: UserRules {
+                switching: true,
+                user: None,
+                group: None,
+                default_user: "nobody".to_owned(),
+                default_group: None,
+            },
             static_files_dir: app.path().join("public"),
         }],
     };

@@ -38,6 +38,9 @@ pub struct GroupStatus {
     pub kind: String,
     /// The application's environment.
     pub environment: String,
+    /// As which user it runs.
+    #[serde(default)]
+    pub user: String,
     /// How it is doing.
     pub state: GroupState,
     /// How many requests wait for a worker.

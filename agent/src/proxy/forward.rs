@@ -12,6 +12,7 @@ use passenger_native::request::Protocol;
 use passenger_native::response as native;
 
 use super::{head_writer, sendfile};
+use crate::app::user::AppUser;
 use crate::buffer::Chunk;
 use crate::http::connection::Connection;
 use crate::http::response::{self, Context, Framing};
@@ -53,11 +54,16 @@ async fn next(connection: &mut Connection, session: &mut Session) -> io::Result<
     }
 }
 
-/// Forwards the answer of a session.
+/// Forwards the answer of a session of an application that runs as `user`.
 ///
 /// # Errors
 /// When the client's connection broke, or had to be ended in the middle of a response.
-pub async fn respond(connection: &mut Connection, session: &mut Session, context: &Context) -> io::Result<Verdict> {
+pub async fn respond(
+    connection: &mut Connection,
+    session: &mut Session,
+    context: &Context,
+    user: &AppUser,
+) -> io::Result<Verdict> {
     loop {
         match next(connection, session).await? {
             Event::Interim(frame, payload) => {
@@ -77,7 +83,7 @@ pub async fn respond(connection: &mut Connection, session: &mut Session, context
                         return Ok(Verdict::Failed(Ending::Cancelled));
                     }
                 };
-                return answer(connection, session, context, &frame, &payload, first).await;
+                return answer(connection, session, context, user, &frame, &payload, first).await;
             }
             Event::Upgrade(descriptor) => return Ok(Verdict::Tunnel(descriptor)),
             Event::End(ending) => return Ok(Verdict::Failed(ending)),
@@ -94,6 +100,7 @@ async fn answer(
     connection: &mut Connection,
     session: &mut Session,
     context: &Context,
+    user: &AppUser,
     frame: &Header,
     payload: &Bytes,
     first: Bytes,
@@ -114,7 +121,7 @@ async fn answer(
     if let Some(path) = announced.file.as_ref().filter(|_| response::allows_body(status)) {
         let keep_alive = announced.keep_alive(Framing::Length(0), context);
         let path = Path::new(std::ffi::OsStr::from_bytes(path));
-        return send_named_file(connection, &Context { keep_alive, ..*context }, start, path).await;
+        return send_named_file(connection, &Context { keep_alive, ..*context }, user, start, path).await;
     }
     let rest = session.take_rest(GATHERED);
     let whole = rest.as_ref().map(|rest| first.len() as u64 + rest.iter().map(|bytes| bytes.len() as u64).sum::<u64>());
@@ -169,16 +176,19 @@ async fn answer(
 async fn send_named_file(
     connection: &mut Connection,
     context: &Context,
+    user: &AppUser,
     start: usize,
     path: &Path,
 ) -> io::Result<Verdict> {
-    let opened = if path.is_absolute() { sendfile::open(path) } else { Err(io::ErrorKind::InvalidFilename.into()) };
+    let opened =
+        if path.is_absolute() { sendfile::open(path, user) } else { Err(io::ErrorKind::InvalidFilename.into()) };
     let (file, length, _) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             tracing::error!(
-                "X-Sendfile: {} can't be sent: {error}; it must be the absolute path of a file",
-                path.display()
+                "X-Sendfile: {} can't be sent: {error}; it must be the absolute path of a file that {} may read",
+                path.display(),
+                user.name()
             );
             connection.output.truncate(start);
             return Ok(Verdict::NoFile);

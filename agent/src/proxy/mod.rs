@@ -23,6 +23,7 @@ use std::rc::Rc;
 
 pub use static_files::StaticFiles;
 
+use crate::app::user::AppUser;
 use crate::http::body::{self, BodyError, Upload};
 use crate::http::connection::{Arrival, Connection};
 use crate::http::head::Rejection;
@@ -51,6 +52,8 @@ pub struct Site {
     pub health_check_paths: Vec<String>,
     /// What is served without the application.
     pub static_files: StaticFiles,
+    /// Whose files may be sent for it.
+    pub user: Rc<AppUser>,
 }
 
 /// Everything a request needs on its way.
@@ -134,7 +137,7 @@ impl Proxy {
             let exchange = Exchange::new(Rc::clone(&request), Rc::clone(&self.buffer_dir));
             let mut session = Session::new(Rc::clone(&exchange));
             site.group.submit(exchange);
-            let ending = match forward::respond(connection, &mut session, &context).await? {
+            let ending = match forward::respond(connection, &mut session, &context, &site.user).await? {
                 Verdict::Done { keep_alive } => return Ok(keep_alive),
                 Verdict::Tunnel(descriptor) => {
                     drop(session);

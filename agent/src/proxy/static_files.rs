@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::sendfile;
+use crate::app::user::AppUser;
 use crate::http::connection::Connection;
 use crate::http::head::Head;
 use crate::http::response::{self, Context, Framing};
@@ -22,6 +23,7 @@ use crate::pool::turn::Turn;
 /// The directory.
 pub struct StaticFiles {
     root: PathBuf,
+    user: Rc<AppUser>,
     names: RefCell<HashSet<OsString>>,
     changed: Cell<Option<SystemTime>>,
     looked: Cell<u64>,
@@ -38,10 +40,10 @@ pub struct StaticFile {
 }
 
 impl StaticFiles {
-    /// Files below `root`, which need not exist.
+    /// Files below `root`, which need not exist, as far as `user` may read them.
     #[must_use]
-    pub fn new(root: PathBuf, turn: Rc<Turn>) -> Self {
-        Self { root, names: RefCell::default(), changed: Cell::new(None), looked: Cell::new(u64::MAX), turn }
+    pub fn new(root: PathBuf, user: Rc<AppUser>, turn: Rc<Turn>) -> Self {
+        Self { root, user, names: RefCell::default(), changed: Cell::new(None), looked: Cell::new(u64::MAX), turn }
     }
 
     /// The file that a request is for, if there is one; the first `script_len` bytes of its target are the application's
@@ -83,7 +85,7 @@ impl StaticFiles {
     }
 
     fn open(&self, path: &Path, head: &Head<'_>) -> Option<StaticFile> {
-        let (file, length, metadata) = sendfile::open(&self.root.join(path)).ok()?;
+        let (file, length, metadata) = sendfile::open(&self.root.join(path), &self.user).ok()?;
         let modified = metadata.modified().ok().map(httpdate::fmt_http_date);
         let condition = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("if-modified-since"));
         // As the date is our own, a client that has this version sends it back unchanged.

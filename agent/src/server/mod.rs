@@ -189,7 +189,7 @@ impl Instance {
         let (environment, addresses, max_pool_size) =
             (config.environment.clone(), self.addresses.clone(), config.max_pool_size);
         let places = self.plan.apps.iter().map(|planned| planned.config.places());
-        let groups: Vec<_> = sites.iter().map(|site| Rc::clone(&site.group)).zip(places).collect();
+        let sites: Vec<_> = sites.iter().map(Rc::clone).zip(places).collect();
         let snapshot = move || InstanceStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -197,7 +197,7 @@ impl Instance {
             addresses: addresses.clone(),
             uptime_seconds: started.elapsed().as_secs(),
             max_pool_size,
-            groups: groups.iter().map(|(group, places)| group.status(places.clone())).collect(),
+            groups: sites.iter().map(|(site, places)| site.group.status(places.clone(), site.user.name())).collect(),
         };
         Ok(spawn_local(admin::server::serve(listener, snapshot)))
     }

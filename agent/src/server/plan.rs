@@ -2,7 +2,9 @@
 
 use crate::app::detect::{self, App};
 use crate::app::runtime::Runtime;
+use crate::app::user::AppUser;
 use crate::config::{AppConfig, Config, InstanceConfig};
+use std::rc::Rc;
 
 /// Everything that an instance needs to know before it starts.
 pub struct Plan {
@@ -20,6 +22,8 @@ pub struct PlannedApp {
     pub app: App,
     /// What runs it.
     pub runtime: Runtime,
+    /// As which user.
+    pub user: Rc<AppUser>,
 }
 
 impl Plan {
@@ -33,7 +37,7 @@ impl Plan {
         let (mut planned, mut errors) = (Vec::with_capacity(apps.len()), Vec::new());
         for config in apps {
             match find(&config) {
-                Ok((app, runtime)) => planned.push(PlannedApp { config, app, runtime }),
+                Ok((app, runtime, user)) => planned.push(PlannedApp { config, app, runtime, user }),
                 Err(reason) if are_several => errors.push(format!("{}: {reason}", config.name)),
                 Err(reason) => errors.push(reason),
             }
@@ -42,9 +46,10 @@ impl Plan {
     }
 }
 
-fn find(config: &AppConfig) -> Result<(App, Runtime), String> {
+fn find(config: &AppConfig) -> Result<(App, Runtime, Rc<AppUser>), String> {
     detect::check_root(&config.root).map_err(|error| error.to_string())?;
     let app = detect::detect(&config.name, &config.root, &config.wanted).map_err(|error| error.to_string())?;
     let runtime = Runtime::find(&app, &config.interpreters).map_err(|error| error.to_string())?;
-    Ok((app, runtime))
+    let user = AppUser::of(&app, config.user.clone())?;
+    Ok((app, runtime, Rc::new(user)))
 }

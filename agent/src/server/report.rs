@@ -42,18 +42,22 @@ impl Report {
     }
 
     /// The application is about to be loaded.
-    pub fn starting(&self, PlannedApp { app, config, .. }: &PlannedApp) {
+    pub fn starting(&self, PlannedApp { app, config, user, .. }: &PlannedApp) {
         let entry = match &app.start {
             Start::Entry(entry) => format!("{} in ", entry.object),
             Start::File(_) => String::new(),
         };
         self.say(&format!(
-            "Phusion Passenger {}: starting {entry}{} ({}, {})\n",
+            "Phusion Passenger {}: starting {entry}{} ({}, {}) as {}\n",
             env!("CARGO_PKG_VERSION"),
             app.root.display(),
             app.kind.name(),
             config.environment,
+            user.name(),
         ));
+        if let Some(surprise) = user.surprise() {
+            tracing::warn!("{}: {surprise}", app.root.display());
+        }
     }
 
     /// A step of starting the application called `app` begins. After the first start these are the log's matter.

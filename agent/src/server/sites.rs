@@ -37,11 +37,16 @@ impl Shared {
             group: self.group(planned),
             restart: RestartFile::new(&planned.config.root, Rc::clone(&self.turn)),
             health_check_paths: planned.config.health_check_paths.clone(),
-            static_files: StaticFiles::new(planned.config.static_files_dir.clone(), Rc::clone(&self.turn)),
+            static_files: StaticFiles::new(
+                planned.config.static_files_dir.clone(),
+                Rc::clone(&planned.user),
+                Rc::clone(&self.turn),
+            ),
+            user: Rc::clone(&planned.user),
         }
     }
 
-    fn group(&self, PlannedApp { config, app, runtime }: &PlannedApp) -> Rc<Group> {
+    fn group(&self, PlannedApp { config, app, runtime, user }: &PlannedApp) -> Rc<Group> {
         let group_config = GroupConfig {
             max_workers: config.pool.max_instances,
             min_workers: config.pool.min_instances,
@@ -55,12 +60,14 @@ impl Shared {
         let preload = config.spawn_method == SpawnMethod::Smart;
         let new_spawner = {
             let (app, runtime, environment) = (app.clone(), runtime.clone(), config.environment.clone());
+            let user = Rc::clone(user);
             let (slots, start_timeout) = (config.pool.threads, config.pool.start_timeout);
             let (reaper, report) = (Rc::clone(&self.reaper), Rc::clone(&self.report));
             move || {
                 let launch = Launch {
                     app: app.clone(),
                     runtime: runtime.clone(),
+                    user: Rc::clone(&user),
                     environment: environment.clone(),
                     slots,
                     start_timeout,

@@ -2,12 +2,20 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Duration;
 
 use passenger_native::control::App as LoadedApp;
 
 use crate::app::detect::{App, Start};
 use crate::app::runtime::Runtime;
+use crate::app::user::AppUser;
+use crate::sys;
+use crate::sys::user::Identity;
+
+use super::SpawnError;
+use super::access::{Need, obstacle};
+use super::environment;
 
 /// How to start an application's processes.
 pub struct Launch {
@@ -15,6 +23,8 @@ pub struct Launch {
     pub app: App,
     /// What runs it.
     pub runtime: Runtime,
+    /// As which user.
+    pub user: Rc<AppUser>,
     /// `development`, `production`…
     pub environment: String,
     /// Slots a worker has.
@@ -28,10 +38,39 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// The command that starts an interpreter which then waits for orders.
-    pub(super) fn command(&self) -> Command {
-        let mut command = self.runtime.command(&self.environment);
-        command.current_dir(&self.app.root);
+    /// Finds out as which user the next process runs, and that the user can get at the application.
+    pub(super) fn user(&self) -> Result<Option<Rc<Identity>>, SpawnError> {
+        let failed = |reason: String| SpawnError::new(&self.app, "finding out the user to run it as", reason);
+        let Some(user) = self.user.look_up().map_err(failed)? else { return Ok(None) };
+        let mut needs = vec![(&*self.app.root, Need::Enter)];
+        if let Start::File(file) = &self.app.start {
+            needs.push((file, Need::Read));
+        }
+        needs.extend([(&*self.runtime.interpreter, Need::Execute), (&self.runtime.boot, Need::Read)]);
+        for (path, need) in needs {
+            if let Some(obstacle) = obstacle(&user, path, need).map_err(|error| self.cannot_switch(&user, &error))? {
+                return Err(SpawnError::new(&self.app, &format!("preparing to run as {}", user.name), obstacle)
+                    .with_hint("Give that user access (chmod o+rx, or chown), choose the user with --user, or run the application as root with --no-user-switching"));
+            }
+        }
+        Ok(Some(user))
+    }
+
+    /// The error that the system does not let the agent start processes of `user`.
+    pub(super) fn cannot_switch(&self, user: &Identity, error: &std::io::Error) -> SpawnError {
+        SpawnError::new(&self.app, &format!("preparing to run as {}", user.name), error.to_string()).with_hint(
+            "The server runs as root, but without the right to change users (CAP_SETUID and CAP_SETGID); grant it, or switch this off with --no-user-switching",
+        )
+    }
+
+    /// The command that starts an interpreter, for processes of `user`, which then waits for orders.
+    pub(super) fn command(&self, user: Option<&Identity>) -> Command {
+        let mut variables = environment::inherited(std::env::vars_os(), user);
+        variables.extend(self.runtime.variables(&self.environment));
+        environment::enter(&mut variables, &self.app.root);
+        let mut command = self.runtime.command();
+        command.env_clear().envs(variables).current_dir(&self.app.root);
+        sys::process::confine(&mut command, user);
         command
     }
 

@@ -35,10 +35,15 @@ impl<'a> Starting<'a> {
         let interpreter = launch.runtime.interpreter.display();
         let step = format!("starting {interpreter}");
         let failed = |error: std::io::Error| SpawnError::new(&launch.app, &step, error.to_string());
+        let user = launch.user()?;
+        let user = user.as_deref();
         (launch.progress)(&step);
         let (ours, theirs) = sys::socket::control_pair().map_err(failed)?;
-        let (output, pipe) = Output::open().map_err(failed)?;
-        let pid = reaper.system().start(&mut launch.command(), theirs, pipe).map_err(failed)?;
+        let (output, pipe) = Output::open(user).map_err(failed)?;
+        let pid = reaper.system().start(&mut launch.command(user), theirs, pipe).map_err(|error| match user {
+            Some(user) if error.raw_os_error() == Some(libc::EPERM) => launch.cannot_switch(user, &error),
+            _ => failed(error),
+        })?;
         output.belongs_to(pid.as_raw());
         let process = Process::new(pid, reaper).map_err(failed)?;
         let channel = Channel::new(ours).map_err(failed)?;

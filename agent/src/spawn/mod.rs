@@ -5,8 +5,10 @@
 //!   smart:   exec ── Load ──▶ preloader: loads ── Spawn ──▶ forks ──▶ worker serves
 //! ```
 
+mod access;
 mod channel;
 pub mod command;
+mod environment;
 mod error;
 mod handshake;
 mod output;

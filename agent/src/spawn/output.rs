@@ -12,6 +12,8 @@ use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::sys::user::Identity;
+
 /// The longest line; a longer one is cut into several.
 const MAX_LINE: u64 = 8 * 1024;
 /// How much is kept.
@@ -30,9 +32,13 @@ pub struct Output {
 }
 
 impl Output {
-    /// Makes a pipe, starts to read it, and returns the end for the process.
-    pub fn open() -> std::io::Result<(Rc<Self>, OwnedFd)> {
+    /// Makes a pipe, starts to read it, and returns the end for the process, which is one of `user`'s.
+    pub fn open(user: Option<&Identity>) -> std::io::Result<(Rc<Self>, OwnedFd)> {
         let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        if let Some(user) = user {
+            // Otherwise only root could open what is behind /dev/stdout, where many applications log to.
+            user.own(&writer)?;
+        }
         crate::sys::socket::set_nonblocking(&reader)?;
         let reader = pipe::Receiver::from_owned_fd(reader)?;
         let output = Rc::new(Self {

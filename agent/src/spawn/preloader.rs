@@ -70,7 +70,7 @@ impl Preloader {
     pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
         let failed = |error: std::io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
         let (control, their_control) = sys::socket::control_pair().map_err(failed)?;
-        let (output, pipe) = Output::open().map_err(failed)?;
+        let (output, pipe) = Output::open(launch.user.current().as_deref()).map_err(failed)?;
         let (channels, theirs) = handshake::data_channels(launch)?;
         let mut descriptors = vec![their_control.as_fd(), pipe.as_fd()];
         descriptors.extend(theirs.iter().map(AsFd::as_fd));

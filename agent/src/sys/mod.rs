@@ -5,4 +5,5 @@ pub mod limits;
 pub mod memory;
 pub mod process;
 pub mod socket;
+pub mod user;
 pub mod watch;

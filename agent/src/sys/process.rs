@@ -12,6 +12,8 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, pthread_sigmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
+use super::user::Identity;
+
 /// Where a started process finds its control channel.
 pub const CONTROL_FD: RawFd = 3;
 
@@ -19,7 +21,7 @@ pub const CONTROL_FD: RawFd = 3;
 /// and nothing as its standard input. The process is this one's child; [`reap`] tells how it ended.
 ///
 /// # Errors
-/// When it can't be forked or executed.
+/// When it can't be forked or executed, or be what [`confine`] has asked for.
 pub fn start(command: &mut Command, control: OwnedFd, output: OwnedFd) -> io::Result<Pid> {
     let errors = output.try_clone()?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
@@ -35,13 +37,26 @@ pub fn start(command: &mut Command, control: OwnedFd, output: OwnedFd) -> io::Re
         }
         // The runtime's blocked signals must not reach the application.
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        super::limits::restore_open_files()
+        Ok(())
     };
     // SAFETY: the closure only makes async-signal-safe system calls and does not allocate.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn()?;
     drop(control);
     Ok(Pid::from_raw(child.id() as i32))
+}
+
+/// Has the process that `command` starts begin as one of an application: with the limits that it would have had without
+/// this one, and as `user`'s, if that is another one than this process's.
+pub fn confine(command: &mut Command, user: Option<&Identity>) {
+    let user = user.cloned();
+    let prepare = move || {
+        super::limits::restore_open_files()?;
+        // Last, as it takes the rights to do anything else.
+        user.as_ref().map_or(Ok(()), Identity::assume)
+    };
+    // SAFETY: the closure only makes async-signal-safe system calls and does not allocate.
+    unsafe { command.pre_exec(prepare) };
 }
 
 /// A descriptor that becomes readable when the process ends.

@@ -65,14 +65,16 @@ impl Runtime {
         Ok(Self { interpreter, boot, environment_variables })
     }
 
-    /// The command that starts it for an application in this environment (`development`, `production`…).
-    pub fn command(&self, environment: &str) -> Command {
+    /// The command that starts it.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.interpreter);
         command.arg(&self.boot);
-        for name in self.environment_variables {
-            command.env(name, environment);
-        }
         command
+    }
+
+    /// The variables by which an application learns that its environment is `environment` (`development`, `production`…).
+    pub fn variables(&self, environment: &str) -> impl Iterator<Item = (OsString, OsString)> {
+        self.environment_variables.iter().map(move |name| (name.into(), environment.into()))
     }
 }
 

@@ -266,9 +266,9 @@ impl Group {
         self.keep_up(false);
     }
 
-    /// What `passenger status` shows; `places` is where the application is reached.
+    /// What `passenger status` shows; `places` is where the application is reached, `user` is as whom it runs.
     #[must_use]
-    pub fn status(&self, places: Vec<String>) -> GroupStatus {
+    pub fn status(&self, places: Vec<String>, user: String) -> GroupStatus {
         let Definition { app, config, .. } = &*self.definition.borrow();
         let most = config.max_concurrent_requests;
         let state = self.state.borrow();
@@ -284,6 +284,7 @@ impl Group {
             app_root: app.root.clone(),
             kind: app.kind.name().to_owned(),
             environment: config.environment.clone(),
+            user,
             state: condition,
             queue_size: state.queue.count(),
             queue_max: config.max_queue,

@@ -31,7 +31,7 @@ class Requests < Handler
 
   # What the application finds around it, outside of requests.
   def surroundings
-    json("directory" => Dir.pwd, "variables" => ENV.to_h, "program" => $PROGRAM_NAME, "arguments" => ARGV)
+    json("directory" => Dir.pwd, "variables" => ENV.to_h, "program" => $PROGRAM_NAME, "arguments" => ARGV, **user)
   end
 
   # Whatever follows in the path.
@@ -78,6 +78,11 @@ class Requests < Handler
   end
 
   private
+
+  def user
+    { "uids" => [Process.uid, Process.euid], "gids" => [Process.gid, Process.egid], "groups" => Process.groups.sort,
+      "open_files" => Process.getrlimit(:NOFILE) }
+  end
 
   def read_by(length)
     [].tap do |pieces|

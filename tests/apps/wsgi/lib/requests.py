@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -38,6 +39,10 @@ class Requests(Handler):
                 "variables": dict(os.environ),
                 "program": sys.argv[0],
                 "arguments": sys.argv[1:],
+                "uids": [os.getuid(), os.geteuid()],
+                "gids": [os.getgid(), os.getegid()],
+                "groups": sorted(os.getgroups()),
+                "open_files": resource.getrlimit(resource.RLIMIT_NOFILE),
                 "executable": sys.executable,
                 "version": "{}.{}".format(*sys.version_info),
                 "path": sys.path,
