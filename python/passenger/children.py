@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from .signals import Signals
 
 
 class Ended(NamedTuple):
@@ -21,16 +23,11 @@ class Children:
 
     def __init__(self) -> None:
         self._pids: list[int] = []
-        self._awake, self._wake = os.pipe()
-        os.set_blocking(self._awake, False)
-        os.set_blocking(self._wake, False)
-        # Python writes to the descriptor only for signals that it has a handler for.
-        self._handler_before = signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._descriptor_before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._signals = Signals(signal.SIGCHLD)
 
     def fileno(self) -> int:
         """The descriptor."""
-        return self._awake
+        return self._signals.fileno()
 
     def add(self, pid: int) -> None:
         """One more was forked."""
@@ -38,21 +35,14 @@ class Children:
 
     def ended(self) -> list[Ended]:
         """Those that have ended since the last time. Does not wait."""
-        try:
-            os.read(self._awake, 4096)
-        except BlockingIOError:
-            pass
+        self._signals.arrived()
         found = [end for end in map(_look, self._pids) if end is not None]
         self._pids = [pid for pid in self._pids if not any(pid == end.pid for end in found)]
         return found
 
     def forget(self) -> None:
         """In a child: they are its parent's."""
-        signal.set_wakeup_fd(self._descriptor_before)
-        handler: Any = self._handler_before
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL if handler is None else handler)
-        os.close(self._awake)
-        os.close(self._wake)
+        self._signals.forget()
 
 
 def _look(pid: int) -> Ended | None:

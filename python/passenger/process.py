@@ -8,7 +8,7 @@ import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from . import channels, memory, reexec
+from . import channels, diagnosis, memory, reexec
 from ._version import VERSION
 from .app import App
 from .failure import Failure, LoadError
@@ -57,6 +57,7 @@ def _prepare() -> None:
     # A terminal sends Ctrl-C to all processes in it; who leaves when is the agent's decision. (A function, because
     # programs that the application starts would inherit "ignore".)
     signal.signal(signal.SIGINT, lambda *_: None)
+    diagnosis.listen()
 
 
 def _orders(control: Control) -> reexec.Orders:

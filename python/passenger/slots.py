@@ -7,7 +7,7 @@ import sys
 from threading import Thread
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from . import backtrace, hooks
+from . import backtrace, diagnosis, hooks
 
 if TYPE_CHECKING:
     from .channels import Handler
@@ -40,6 +40,10 @@ class Slots:
         """Runs the hooks, then calls `done`. There are no requests meanwhile, so any thread will do."""
         hooks.run_all("oob_work")
         done()
+
+    def diagnosis(self) -> str:
+        """What it serves, as text for the log."""
+        return diagnosis.requests()
 
 
 def _serve(handler: Handler) -> None:

@@ -1,22 +1,26 @@
 """A process that serves.
 
-It leaves when the agent has closed all data channels, or the control channel, or on SIGTERM: in any case what has
-arrived is answered first. Or the agent has it become a preloader; then it has no requests.
+    serving ── SIGTERM, SIGUSR1: says that it leaves ─▶ serving what is on its way ─▶ all channels ended: hooks, exit
+       │                                                   │ HARD_STOP: takes nothing more    ▲
+       └── the agent ends the data channels, or is gone ───┴──────────────────────────────────┘
+
+In any case what has arrived is answered first. Or the agent has it become a preloader; then it has no requests.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import os
+import select
 import signal
 import time
 from threading import Thread
 from typing import TYPE_CHECKING, Sequence
 
-from . import fork_safety, hooks, memory
+from . import diagnosis, fork_safety, hooks, memory
 from .app import App
 from .loader import Application
 from .progress import Progress
+from .signals import Signals
 from .slots import Slots
 from .title import set_title
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from .preloader import Preloader
 
 HARD_STOP = 30.0
-"""From when on nobody waits any more, in seconds."""
+"""How long the agent may take to end the data channels, and this process to end when the agent is gone; in seconds."""
 
 
 class Worker:
@@ -42,6 +46,9 @@ class Worker:
         self._slots = slots
         self._channels = channels
         self._promoted = False
+        self._is_ready = False
+        self._is_leaving = False
+        self._deadline: float | None = None
 
     def run(self, progress: Progress) -> Preloader | None:
         """Returns the preloader that the process is to be, or None when it is to exit, as it usually would: what the
@@ -52,7 +59,7 @@ class Worker:
         hooks.run("worker_boot")
         self._server = self._make_server(progress)
         self._handle_signals()
-        control = Thread(target=self._watch_control, name="passenger-control", daemon=True)
+        control = Thread(target=self._attend, name="passenger-control", daemon=True)
         control.start()
         self._server.run()
         if not self._promoted:
@@ -61,6 +68,7 @@ class Worker:
         if not self._promoted:
             return None
         control.join()
+        self._ignore_signals()
         return self._become_preloader(progress)
 
     def _become_preloader(self, progress: Progress) -> Preloader | None:
@@ -85,38 +93,80 @@ class Worker:
         return Slots(handlers, lambda: self._ready(multiplexed=False))
 
     def _ready(self, multiplexed: bool) -> None:
+        self._is_ready = True
         self._control.ready(os.getpid(), multiplexed)
 
     def _handle_signals(self) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: self._leave())
-        # What each thread is doing, for whoever wonders; even when none of them can run Python.
-        faulthandler.register(signal.SIGQUIT, file=2, all_threads=True)
+        handled = [signal.SIGTERM, signal.SIGQUIT]
+        if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # else it means something to the application
+            handled.append(signal.SIGUSR1)
+        diagnosis.stop_listening()
+        self._signals = Signals(*handled)
+        diagnosis.listen()
 
-    def _watch_control(self) -> None:
-        """The control channel ends when the agent is gone."""
+    def _ignore_signals(self) -> None:
+        """As before."""
+        diagnosis.stop_listening()
+        self._signals.forget()
+        diagnosis.listen()
+
+    def _attend(self) -> None:
+        """In a thread of its own, as the main thread serves. Obeys the agent, until that is gone, and signals."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(self._signals.fileno(), select.POLLIN)
         try:
-            while True:
-                message = self._control.receive()
-                if message is None:
+            while not self._promoted:
+                events = [fd for fd, _ in poll.poll(self._patience())]
+                if not events:
+                    self._deadline = None
+                    self._server.shutdown()
+                if self._signals.fileno() in events:
+                    self._react(self._signals.arrived())
+                if self._fd in events and not self._obey():
                     break
-                if message[0] == "promote":
-                    self._promoted = True
-                    return self._server.shutdown()
-                if message[0] == "oob_work":
-                    self._server.do_oob_work(self._done_oob_work)
         except OSError:
             pass
-        self._leave()
+        if not self._promoted:
+            self._limit_leaving()
+        self._server.shutdown()
+
+    def _obey(self) -> bool:
+        """Whether the agent is still there."""
+        message = self._control.receive()
+        if message is None:
+            return False
+        if message[0] == "oob_work":
+            self._server.do_oob_work(self._done_oob_work)
+        self._promoted = message[0] == "promote"
+        return True
+
+    def _react(self, arrived: Sequence[int]) -> None:
+        if signal.SIGQUIT in arrived:
+            diagnosis.write(self._server.diagnosis)
+        if signal.SIGTERM in arrived or signal.SIGUSR1 in arrived:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Once; whoever asks for it again does not make it faster."""
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        if self._is_ready:
+            self._deadline = time.monotonic() + HARD_STOP
+            self._control.leaving(os.getpid())
+        else:
+            self._server.shutdown()
+
+    def _patience(self) -> float | None:
+        """In milliseconds."""
+        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0) * 1000
 
     def _done_oob_work(self) -> None:
         try:
             self._control.oob_work_done(os.getpid())
         except OSError:
             pass  # the agent is gone: the next message is the end
-
-    def _leave(self) -> None:
-        self._limit_leaving()
-        self._server.shutdown()
 
     def _limit_leaving(self) -> None:
         Thread(target=_stop_hard, name="passenger-stop", daemon=True).start()

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Callable, Protocol, Sequence
 
-from .. import backtrace, hooks
+from .. import backtrace, diagnosis, hooks
 from .._native import AsgiChannel, Disconnected
 from . import event_loop, scopes
 from .lifespan import Lifespan
@@ -84,6 +84,10 @@ class Server:
     def do_oob_work(self, done: Callable[[], None]) -> None:
         """Has the hooks run on the event loop, then calls `done` there. For any thread."""
         self._call_soon(self._start_oob_work, done)
+
+    def diagnosis(self) -> str:
+        """What it serves, as text for the log. For any thread."""
+        return diagnosis.tasks(self._loop) if self._loop is not None else ""
 
     def _call_soon(self, function: Callable[..., object], *arguments: object) -> None:
         if self._loop is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -52,6 +53,9 @@ def test_direct_spawning(site: Site) -> None:
     child, slot = site.direct(interface="asgi")
     assert slot.body() == str(child.pid)
     os.kill(child.pid, signal.SIGTERM)
+    assert child.wait_for("leaving")
+    assert slot.body() == str(child.pid)
+    slot.close()
 
     assert child.status() == 0
     assert child.output.all().endswith(f"lifespan.shutdown {child.pid}\n")
@@ -74,6 +78,57 @@ async def application(scope, receive, send):
         "the application's lifespan startup failed: no database",
     )
     assert child.wait_for("exited")["code"] == 1
+
+
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+
+
+def with_loop(kind: str) -> str:
+    return f"import passenger.asgi.event_loop as it, functools\nit.new = functools.partial(lambda new, _: new('{kind}'), it.new)"
+
+
+@LOOPS
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_to_leave(site: Site, loop: str, number: signal.Signals) -> None:
+    site.app(with_loop(loop) + APP)
+    child, slot = site.direct(interface="asgi")
+    for _ in range(2):
+        os.kill(child.pid, number)
+        time.sleep(0.01)
+
+    assert child.wait_for("leaving")["pid"] == child.pid
+    assert slot.body() == str(child.pid)
+    slot.close()
+    assert child.status() == 0
+    assert child.receive() is None, "it says so once"
+
+
+@LOOPS
+def test_sigquit_prints_what_each_task_waits_for(site: Site, loop: str) -> None:
+    site.app(
+        with_loop(loop)
+        + """
+import asyncio
+async def godot(): await asyncio.sleep(60)
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan": raise ValueError
+    if scope["path"] == "/wait": print("serving"); await godot()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})"""
+    )
+    child, slot = site.direct(interface="asgi")
+    slot.write(frames.request("/wait?secret", stream=1) + frames.request("/wait", stream=2))
+    child.output.wait_for("serving\n" * 2)
+    os.kill(child.pid, signal.SIGQUIT)
+
+    output = child.output.wait_for("tasks of process")
+    while output.count(" in godot\n") < 2:
+        output = child.output.more()
+    assert "most recent call first" in output and output.count(" serves GET /wait (most") == 2
+    assert "secret" not in output
+    slot.write(frames.request("/go", stream=3))
+    assert slot.answer(3)[-1].body == b"ok"
+    os.kill(child.pid, signal.SIGKILL)
 
 
 def test_out_of_band_work_is_done_on_the_event_loop(site: Site) -> None:

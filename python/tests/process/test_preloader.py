@@ -89,6 +89,8 @@ application = reply(answer)""")
     assert title.startswith(answers[0][3]) and len(answers[0][3]) > 30
     assert first.output.wait_for("to error") == "to output\nto error\n"
     os.kill(first.pid, signal.SIGTERM)
+    first.wait_for("leaving")
+    first.close()
     assert child.wait_for("exited")["code"] == 0
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -109,22 +110,103 @@ passenger.on("worker_boot", threading.Thread(target=time.sleep, args=[60]).start
     assert child.status(5) == 1
 
 
-def test_sigterm_after_answering(site: Site) -> None:
-    site.app(SLOW)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_signal_to_leave(site: Site, number: signal.Signals, slots: int) -> None:
+    site.app(f"import passenger\npassenger.on('worker_shutdown', lambda: print('hook')){SLOW}")
+    child, *channels = site.direct(slots=slots)
+    for slot in channels:
+        slot.write(frames.request())
+    child.output.wait_for("serving\n" * slots)
+    for _ in range(2):
+        os.kill(child.pid, number)
+
+    assert child.wait_for("leaving")["pid"] == child.pid
+    for slot in channels:
+        slot.write(frames.request(stream=1))  # was on its way meanwhile
+    for slot in channels:
+        assert [slot.receive().body for _ in range(2)] == [b"ok"] * 2
+        slot.close()
+    assert child.status(20) == 0
+    assert child.output.all().endswith("hook\n")
+    assert child.receive() is None, "it says so once"
+
+
+def test_a_signal_is_heard_while_all_slots_are_busy(site: Site) -> None:
+    # Neither of them runs Python meanwhile: in the main thread's a handler would have to wait.
+    site.app("import re\napplication = reply(lambda _: print('serving') or str(re.match('(a|a)*b', 'a' * 21)))")
     child, slot = site.direct()
-    slot.write(frames.request(stream=1) + frames.request(stream=2))
+    slot.write(frames.request())
     child.output.wait_for("serving")
     os.kill(child.pid, signal.SIGTERM)
 
-    # Within the half-second in which the first request is served, or at the latest when the process has ended.
-    deadline = time.monotonic() + 5
+    assert child.wait_for("leaving")
+    assert slot.receive().body == b"None"
+
+
+def test_a_signal_does_not_interrupt_a_request(site: Site) -> None:
+    site.app("""
+import ctypes
+def answer(environ):
+    print("serving")
+    # A function in C that would not go on after an interruption.
+    return str(ctypes.CDLL(None).flock(lock.fileno(), 2))
+lock = open("lock", "w")
+application = reply(answer)""")
+    child, slot = site.direct()
+    with open(site.root / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        slot.write(frames.request())
+        child.output.wait_for("serving")
+        os.kill(child.pid, signal.SIGTERM)
+        assert child.wait_for("leaving")
+
+    assert slot.receive().body == b"0"
+
+
+def test_leaves_by_itself_if_the_agent_does_not_react(site: Site) -> None:
+    site.app(f"import passenger.worker\npassenger.worker.HARD_STOP = 0.3\n{OK}")
+    child, slot = site.direct()
+    os.kill(child.pid, signal.SIGTERM)
+    child.wait_for("leaving")
+    slot.write(frames.request(stream=1) + frames.request(stream=2))
+
+    deadline = time.monotonic() + 20
     with pytest.raises(BrokenPipeError):
         while time.monotonic() < deadline:
             slot.write(frames.request(stream=3))
             time.sleep(0.02)
-    # The signal may be seen only after what was written meanwhile had arrived.
     assert [slot.answer(stream)[-1].body for stream in (1, 2)] == [b"ok", b"ok"]
+    slot.close()
     assert child.status(20) == 0
+
+
+def test_a_handler_of_the_applications_own(site: Site) -> None:
+    site.app(f"""
+import signal
+signal.signal(signal.SIGUSR1, lambda *_: print("mine"))
+signal.signal(signal.SIGTERM, lambda *_: print("not mine"))
+{OK}""")
+    child, _ = site.direct()
+    os.kill(child.pid, signal.SIGUSR1)
+    child.output.wait_for("mine")
+    os.kill(child.pid, signal.SIGTERM)
+
+    assert child.wait_for("leaving")
+
+
+def test_a_worker_that_is_not_ready_ends_at_once(site: Site) -> None:
+    site.app(f"""
+import passenger, time
+passenger.on("worker_boot", lambda: print("booting") or time.sleep(60))
+{OK}""")
+    child = site.preloader()
+    worker = child.spawn()
+    pid = child.wait_for("spawned")["pid"]
+    worker.output.wait_for("booting")
+    os.kill(pid, signal.SIGTERM)
+
+    assert child.wait_for("exited")["signal"] == signal.SIGTERM
 
 
 def test_sigint_is_the_agents_business(site: Site) -> None:
@@ -140,14 +222,26 @@ def test_sigquit_prints_what_each_thread_does(site: Site) -> None:
     site.app("""
 import time
 def waiting_for_godot(): print("serving"); time.sleep(60)
-application = reply(lambda _: waiting_for_godot())""")
-    child, slot = site.direct()
-    slot.write(frames.request())
+application = reply(lambda environ: "ok" if environ["PATH_INFO"] == "/go" else waiting_for_godot())""")
+    child, *slots = site.direct(slots=2)
+    slots[1].write(frames.request("/wait?secret"))
     child.output.wait_for("serving")
     os.kill(child.pid, signal.SIGQUIT)
 
-    assert "passenger_wsgi.py" in child.output.wait_for("in waiting_for_godot")
+    output = child.output.wait_for("serves GET /wait\n")
+    assert 'passenger_wsgi.py", line' in output and " in waiting_for_godot\n" in output
+    assert "secret" not in output
+    assert slots[0].body("/go") == "ok"
     os.kill(child.pid, signal.SIGKILL)
+
+
+def test_sigquit_to_a_preloader(site: Site) -> None:
+    site.app(OK)
+    child = site.preloader()
+    os.kill(child.pid, signal.SIGQUIT)
+
+    child.output.wait_for(" in _obey")
+    assert site.worker(child).body() == "ok"
 
 
 def test_out_of_band_work(site: Site) -> None:

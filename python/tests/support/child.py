@@ -33,6 +33,11 @@ class Output:
             assert self._read(deadline - time.monotonic()), f"{text!r} is not in the output:\n{self.text}"
         return self.text
 
+    def more(self, timeout: float = 20) -> str:
+        """Everything up to now, when it has gone on."""
+        assert self._read(timeout), f"it has ended:\n{self.text}"
+        return self.text
+
     def all(self, timeout: float = 20) -> str:
         """Everything; waits until all who could write have ended."""
         deadline = time.monotonic() + timeout
