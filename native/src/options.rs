@@ -70,13 +70,16 @@ pub enum Section {
     Python,
     /// How many workers there are and how long requests wait for them.
     Pool,
+    /// How workers are replaced, and how they leave.
+    Restarts,
     /// How the server itself runs: background, files, log.
     Server,
 }
 
 impl Section {
     /// All sections, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [Self::Listening, Self::Application, Self::Ruby, Self::Python, Self::Pool, Self::Server];
+    pub const ALL: [Self; 7] =
+        [Self::Listening, Self::Application, Self::Ruby, Self::Python, Self::Pool, Self::Restarts, Self::Server];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -86,6 +89,7 @@ impl Section {
             Self::Ruby => "Ruby applications",
             Self::Python => "Python applications",
             Self::Pool => "Pool",
+            Self::Restarts => "Restarts",
             Self::Server => "Server",
         }
     }
@@ -529,6 +533,51 @@ pub static OPTIONS: &[OptionSpec] = &[
         value_name: "PATHS",
         help: "Requests for these paths, such as /up, are let past those that wait, and count for no limit",
         section: Section::Pool,
+    },
+    OptionSpec {
+        name: "rolling_restarts",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Flag,
+        default: DefaultValue::Fixed("true"),
+        value_name: "",
+        help: "Restart by replacing one worker after the other, but in development; else all at once",
+        section: Section::Restarts,
+    },
+    OptionSpec {
+        name: "resist_deployment_errors",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Flag,
+        default: DefaultValue::Fixed("true"),
+        value_name: "",
+        help: "Keep the version before serving when the new one does not start, in a rolling restart",
+        section: Section::Restarts,
+    },
+    OptionSpec {
+        name: "restart_dir",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::AppPath,
+        default: DefaultValue::Fixed("tmp"),
+        value_name: "DIR",
+        help: "Where restart.txt and always_restart.txt are looked for, relative to the application",
+        section: Section::Restarts,
+    },
+    OptionSpec {
+        name: "shutdown_timeout",
+        scope: Scope::App,
+        short: None,
+        // Gunicorn's and Puma's names for it.
+        aliases: &["graceful_timeout", "worker_shutdown_timeout"],
+        kind: Kind::Integer { min: 1, max: 86_400 },
+        default: DefaultValue::Fixed("30"),
+        value_name: "SECONDS",
+        help: "How long a worker that is to leave may take for its requests, and then for its shutdown hooks, in seconds each",
+        section: Section::Restarts,
     },
     OptionSpec {
         name: "daemonize",

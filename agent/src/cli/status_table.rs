@@ -1,7 +1,8 @@
 //! The status of an instance, for people.
 
-use crate::pool::snapshot::{GroupStatus, InstanceStatus, WorkerStatus};
+use crate::pool::snapshot::{DeploymentError, GroupStatus, InstanceStatus, RestartStatus, WorkerStatus};
 use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 const COLUMNS: [&str; 6] = ["PID", "STATE", "SESSIONS", "HANDLED", "UPTIME", "MEMORY"];
 
@@ -43,6 +44,9 @@ fn render_group(text: &mut String, group: &GroupStatus) {
     if let Some(error) = &group.last_spawn_error {
         let _ = writeln!(text, "  last spawn error: {}", error.trim_end().replace('\n', "\n    "));
     }
+    if let Some(restart) = &group.restart {
+        render_restart(text, restart);
+    }
     if group.workers.is_empty() {
         return;
     }
@@ -53,6 +57,18 @@ fn render_group(text: &mut String, group: &GroupStatus) {
     for row in &rows {
         let line: String = row.iter().zip(widths).map(|(cell, width)| format!("  {cell:<width$}")).collect();
         let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn render_restart(text: &mut String, restart: &RestartStatus) {
+    let _ = writeln!(text, "  restarting: {} of {} workers replaced", restart.replaced, restart.total);
+    if let Some(DeploymentError { message, at, retry_in_seconds }) = &restart.error {
+        let at = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(*at));
+        let message = message.trim_end().replace('\n', "\n    ");
+        let _ = writeln!(
+            text,
+            "  the new version does not start (last tried {at}, next try in {retry_in_seconds} s): {message}"
+        );
     }
 }
 
@@ -137,6 +153,15 @@ mod tests {
                 queue_max: 100,
                 spawning: 1,
                 last_spawn_error: Some("it raised\nthere\n".to_owned()),
+                restart: Some(RestartStatus {
+                    replaced: 1,
+                    total: 3,
+                    error: Some(DeploymentError {
+                        message: "no such file\nin x\n".to_owned(),
+                        at: 1_000_000_000,
+                        retry_in_seconds: 4,
+                    }),
+                }),
                 workers: vec![
                     worker(101, WorkerState::Busy, 12345, Some(47_395_635)),
                     worker(102, WorkerState::Draining, 0, None),
@@ -152,6 +177,9 @@ shop (rack, production) at example.com/shop in /srv/shop, as deploy
   running; requests waiting: 2 (limit 100); workers starting: 1
   last spawn error: it raised
     there
+  restarting: 1 of 3 workers replaced
+  the new version does not start (last tried Sun, 09 Sep 2001 01:46:40 GMT, next try in 4 s): no such file
+    in x
   PID  STATE     SESSIONS     HANDLED  UPTIME  MEMORY
   101  busy      1/1          12345    1m 15s  45.2 MB
   102  draining  1/1          0        1m 15s  unknown

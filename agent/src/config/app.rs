@@ -36,6 +36,8 @@ pub struct AppConfig {
     pub health_check_paths: Vec<String>,
     /// As which user it runs.
     pub user: UserRules,
+    /// How it is replaced by a new version.
+    pub restart: RestartConfig,
     /// The directory with static files; it need not exist.
     pub static_files_dir: PathBuf,
 }
@@ -73,6 +75,19 @@ pub struct PoolConfig {
     pub threads: usize,
 }
 
+/// How an application is replaced by a new version, and how its workers leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartConfig {
+    /// One worker after the other, but in development.
+    pub rolling: bool,
+    /// The version before goes on serving when the new one does not start.
+    pub resists_errors: bool,
+    /// The directory with `restart.txt`; it need not exist.
+    pub dir: PathBuf,
+    /// How long the requests of a worker that is to leave may take, and then its shutdown hooks.
+    pub shutdown_timeout: Duration,
+}
+
 /// How workers come to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpawnMethod {
@@ -102,6 +117,12 @@ pub(super) fn resolve(
         interpreters: Interpreters { ruby: settings.path("ruby"), python: settings.path("python") },
         health_check_paths: address::health_check_paths(settings)?,
         user: user::resolve(settings)?,
+        restart: RestartConfig {
+            rolling: settings.flag("rolling_restarts"),
+            resists_errors: settings.flag("resist_deployment_errors"),
+            dir: settings.path("restart_dir").unwrap_or_else(|| root.join("tmp")),
+            shutdown_timeout: Duration::from_secs(settings.integer("shutdown_timeout")),
+        },
         static_files_dir: settings.path("static_files_dir").unwrap_or_else(|| root.join("public")),
     })
 }

@@ -19,7 +19,7 @@ mod user;
 mod value;
 mod wanted;
 
-pub use app::{AppConfig, PoolConfig, SpawnMethod};
+pub use app::{AppConfig, PoolConfig, RestartConfig, SpawnMethod};
 pub use error::{ConfigError, ConfigErrors};
 pub use instance::{InstanceConfig, LogLevel};
 pub use listen::ListenAddress;

@@ -80,6 +80,12 @@ fn the_defaults() {
                 default_user: "nobody".to_owned(),
                 default_group: None,
             },
+            restart: RestartConfig {
+                rolling: true,
+                resists_errors: true,
+                dir: app.path().join("tmp"),
+                shutdown_timeout: Duration::from_secs(30),
+            },
             static_files_dir: app.path().join("public"),
         }],
     };

@@ -56,6 +56,8 @@ pub struct Capacity {
     clock: Cell<u64>,
     next_look: Cell<u64>,
     changed: Notify,
+    /// A worker is gone.
+    freed: Notify,
 }
 
 /// Room for one worker, given back on drop.
@@ -66,6 +68,7 @@ impl Drop for Permit {
         let capacity = &self.0;
         capacity.used.set(capacity.used.get().saturating_sub(1));
         capacity.changed.notify_one();
+        capacity.freed.notify_waiters();
     }
 }
 
@@ -93,6 +96,7 @@ impl Capacity {
             clock: Cell::new(0),
             next_look: Cell::new(0),
             changed: Notify::new(),
+            freed: Notify::new(),
         })
     }
 
@@ -130,6 +134,15 @@ impl Capacity {
     pub(super) fn overdraw(self: &Rc<Self>) -> Permit {
         self.used.set(self.used.get() + 1);
         Permit(Rc::clone(self))
+    }
+
+    /// Room for a worker that takes the place of another which ends when it is there. That is never more than one too many:
+    /// this waits until there are no more than the limit.
+    pub(super) async fn extra(self: &Rc<Self>) -> Permit {
+        while self.used.get() > self.limit {
+            self.freed.notified().await;
+        }
+        self.overdraw()
     }
 
     /// A request was answered; returns the time by which workers are idle.

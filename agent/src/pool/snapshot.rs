@@ -51,8 +51,33 @@ pub struct GroupStatus {
     pub spawning: usize,
     /// Why the last worker that should have started did not.
     pub last_spawn_error: Option<String>,
+    /// The restart that is under way.
+    #[serde(default)]
+    pub restart: Option<RestartStatus>,
     /// The workers.
     pub workers: Vec<WorkerStatus>,
+}
+
+/// A restart that replaces one worker after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartStatus {
+    /// How many workers it has replaced.
+    pub replaced: usize,
+    /// How many it replaces in all.
+    pub total: usize,
+    /// Why it does not go on.
+    pub error: Option<DeploymentError>,
+}
+
+/// A new version that does not start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentError {
+    /// Why not.
+    pub message: String,
+    /// When it was last tried, in seconds since 1970.
+    pub at: u64,
+    /// When it is tried again.
+    pub retry_in_seconds: u64,
 }
 
 /// How a group is doing.

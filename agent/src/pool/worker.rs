@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            enough requests, restart, stop,         last answer
-//!            a channel ended or is not read
+//!            a channel ended or is not read        or deadline: cut
 //!   Serving ───────────────────────────────▶ Leaving ───────────▶ Asked ──▶ Gone
 //!      │                                        │                   │ deadline: killed
 //!      └─────────────────── died ───────────────┴───────────────────┴─────▶ Gone
@@ -26,9 +26,6 @@ use super::slot::Slot;
 use super::snapshot::{WorkerState, WorkerStatus};
 use super::turn::Turn;
 use crate::spawn::{Channel, Process, WorkerProcess};
-
-/// How long a worker that was asked to leave may take.
-pub const LEAVE_DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -252,22 +249,51 @@ impl Worker {
             self.state.set(State::Leaving);
         }
         self.leave_when_done();
+        if self.state.get() == State::Leaving {
+            self.after_shutdown_timeout(|worker, seconds| {
+                let (pid, requests) = (worker.pid(), worker.load().requests);
+                tracing::warn!("worker {pid} is to leave, but {requests} of its requests took more than {seconds} s; they are cut off");
+                worker.cut_off();
+            });
+        }
     }
 
     fn leave_when_done(self: &Rc<Self>) {
-        if self.state.get() != State::Leaving || self.load().busy > 0 {
-            return;
+        if self.state.get() == State::Leaving && self.load().busy == 0 {
+            self.ask();
         }
+    }
+
+    /// Gives up the requests of a worker that is to leave.
+    pub fn cut_off(self: &Rc<Self>) {
+        if self.state.get() == State::Leaving {
+            for slot in self.slots() {
+                slot.cut_off();
+            }
+            self.ask();
+        }
+    }
+
+    fn ask(self: &Rc<Self>) {
         self.state.set(State::Asked);
         for slot in self.slots() {
             slot.end();
         }
-        let worker = Rc::clone(self);
+        self.after_shutdown_timeout(|worker, seconds| {
+            tracing::warn!("worker {} did not leave within {seconds} s of being asked; it is killed", worker.pid());
+            worker.kill();
+        });
+    }
+
+    /// Acts if it is still there, and as it is now, when the shutdown timeout is over.
+    fn after_shutdown_timeout(self: &Rc<Self>, act: impl FnOnce(&Rc<Self>, u64) + 'static) {
+        let Some(patience) = self.group.upgrade().map(|group| group.config().shutdown_timeout) else {
+            return self.kill();
+        };
+        let (worker, state) = (Rc::clone(self), self.state.get());
         tokio::task::spawn_local(async move {
-            if timeout(LEAVE_DEADLINE, worker.process.ended()).await.is_err() {
-                let (pid, seconds) = (worker.pid(), LEAVE_DEADLINE.as_secs());
-                tracing::warn!("worker {pid} did not leave within {seconds} s of being asked; it is killed");
-                worker.kill();
+            if timeout(patience, worker.process.ended()).await.is_err() && worker.state.get() == state {
+                act(&worker, patience.as_secs());
             }
         });
     }

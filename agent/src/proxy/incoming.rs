@@ -15,6 +15,7 @@ use crate::http::connection::Connection;
 use crate::http::head::{self, Framing, Head, MAX_HEADERS, Rejection};
 use crate::http::response::Context;
 use crate::pool::exchange::Request;
+use crate::pool::restart::Wish;
 
 /// What a head asks for.
 pub enum Incoming {
@@ -61,8 +62,11 @@ pub fn take(proxy: &Proxy, connection: &mut Connection) -> Result<Option<Incomin
         // What would have to be read first is not worth it.
         Err(miss) => return Err(rejection(miss)),
     };
-    if site.restart.was_touched() {
-        site.group.restart();
+    match site.restart.wish() {
+        Some(Wish::Touched) => site.group.restart(),
+        // A version that is being started is new enough.
+        Some(Wish::Always) => site.group.restart_unless_under_way(),
+        None => {}
     }
     if framing != Framing::None {
         let head = connection.take_head(length).freeze();

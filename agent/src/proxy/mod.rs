@@ -31,7 +31,7 @@ use crate::http::response::Context;
 use crate::pool::attempts::Attempts;
 use crate::pool::exchange::{Exchange, Request};
 use crate::pool::group::Group;
-use crate::pool::restart::RestartFile;
+use crate::pool::restart::RestartFiles;
 use crate::pool::session::{Ending, Session};
 
 use forward::Verdict;
@@ -47,7 +47,7 @@ pub struct Site {
     /// Who serves it.
     pub group: Rc<Group>,
     /// What restarts the application.
-    pub restart: RestartFile,
+    pub restart: RestartFiles,
     /// The paths, as the application sees them, by which its health is checked.
     pub health_check_paths: Vec<String>,
     /// What is served without the application.

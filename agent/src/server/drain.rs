@@ -8,10 +8,9 @@ use tokio::time::timeout;
 
 use crate::http::lobby::Lobby;
 use crate::pool::group::Group;
-use crate::pool::worker::LEAVE_DEADLINE;
 
-/// How long requests that are being served may take.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// What is left for workers to be killed and reaped.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// The signals that end the server.
 pub struct Signals {
@@ -40,9 +39,10 @@ impl Signals {
 /// Finishes what is under way. A second signal ends the patience.
 pub async fn drain(lobby: &Lobby, groups: &[Rc<Group>], signals: &mut Signals) {
     lobby.close();
+    let patience = groups.iter().map(|group| group.config().shutdown_timeout).max().unwrap_or_default();
     let gracefully = async {
-        if timeout(REQUEST_DEADLINE, lobby.empty()).await.is_err() {
-            let (open, seconds) = (lobby.present(), REQUEST_DEADLINE.as_secs());
+        if timeout(patience, lobby.empty()).await.is_err() {
+            let (open, seconds) = (lobby.present(), patience.as_secs());
             tracing::warn!("{open} connections were still busy {seconds} s after the stop; they are cut off");
         }
         let empty = async {
@@ -50,9 +50,13 @@ pub async fn drain(lobby: &Lobby, groups: &[Rc<Group>], signals: &mut Signals) {
                 group.empty().await;
             }
         };
-        groups.iter().for_each(|group| group.close());
+        for group in groups {
+            group.close();
+            // Nobody waits for an answer any more, or has waited long enough.
+            group.cut_off();
+        }
         // Each worker has its own deadline; this one is for what goes wrong with those.
-        let _ = timeout(LEAVE_DEADLINE + Duration::from_secs(5), empty).await;
+        let _ = timeout(patience + MARGIN, empty).await;
     };
     tokio::select! {
         () = gracefully => {}

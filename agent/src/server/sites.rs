@@ -7,7 +7,7 @@ use super::report::Report;
 use crate::config::{AppConfig, SpawnMethod};
 use crate::pool::capacity::Capacity;
 use crate::pool::group::{Group, GroupConfig};
-use crate::pool::restart::RestartFile;
+use crate::pool::restart::RestartFiles;
 use crate::pool::turn::Turn;
 use crate::proxy::router::Router;
 use crate::proxy::{Site, StaticFiles};
@@ -35,7 +35,6 @@ impl Shared {
     fn site(&self, planned: &PlannedApp) -> Site {
         Site {
             group: self.group(planned),
-            restart: RestartFile::new(&planned.config.root, Rc::clone(&self.turn)),
             health_check_paths: planned.config.health_check_paths.clone(),
             static_files: StaticFiles::new(
                 planned.config.static_files_dir.clone(),
@@ -43,6 +42,7 @@ impl Shared {
                 Rc::clone(&self.turn),
             ),
             user: Rc::clone(&planned.user),
+            restart: RestartFiles::new(&planned.config.restart.dir, Rc::clone(&self.turn)),
         }
     }
 
@@ -54,6 +54,9 @@ impl Shared {
             max_requests: config.pool.max_requests,
             limits: config.pool.limits.clone(),
             max_concurrent_requests: config.pool.max_concurrent_requests,
+            rolling_restarts: config.restart.rolling,
+            resist_deployment_errors: config.restart.resists_errors,
+            shutdown_timeout: config.restart.shutdown_timeout,
             environment: config.environment.clone(),
         };
         let show_errors = group_config.is_development();

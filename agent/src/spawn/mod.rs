@@ -51,6 +51,18 @@ impl Spawner {
         Self { launch, method, reaper }
     }
 
+    /// Whether it has the application in memory, and needs no file to start a worker.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        match &self.method {
+            Method::Direct => false,
+            // A preloader that is being started is reading the files.
+            Method::Smart(preloader) => {
+                preloader.try_lock().is_ok_and(|current| current.as_ref().is_some_and(|preloader| preloader.is_alive()))
+            }
+        }
+    }
+
     /// Starts a worker and waits until it is ready.
     ///
     /// # Errors

@@ -19,6 +19,14 @@ impl Group {
         self.retire_all();
     }
 
+    /// Gives up the requests of workers that are to leave, so that these run their shutdown hooks and exit.
+    pub fn cut_off(&self) {
+        let leaving = self.state.borrow().leaving.clone();
+        for worker in leaving {
+            worker.cut_off();
+        }
+    }
+
     /// Waits until the last worker is gone.
     pub async fn empty(&self) {
         poll_fn(|cx| {

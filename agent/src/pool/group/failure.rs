@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Group;
+use super::{Group, State};
 use crate::pool::session::Ending;
 use crate::spawn::SpawnError;
 
@@ -27,9 +27,25 @@ impl Failure {
         Self { error, delay, until: Instant::now() + delay }
     }
 
+    /// How long it is too early for another try.
+    pub fn remaining(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
     /// Whether it is too early for another try.
     pub fn holds(&self) -> bool {
         self.until > Instant::now()
+    }
+}
+
+impl State {
+    /// Why a request need not wait: there is no worker, and it is too early to try again to start one.
+    pub(super) fn refusal(&self) -> Option<Rc<SpawnError>> {
+        if !self.serving.is_empty() || self.spawning > 0 {
+            return None;
+        }
+        let failure = self.failure.as_ref().or_else(|| self.roll.as_ref()?.failure());
+        failure.filter(|failure| failure.holds()).map(|failure| Rc::clone(&failure.error))
     }
 }
 
@@ -51,15 +67,23 @@ impl Group {
         tracing::error!("{error}");
         let longest = self.longest_delay();
         let mut state = self.state.borrow_mut();
-        let failure = Failure::after(state.failure.as_ref(), Rc::clone(&error), longest);
+        let failure = Failure::after(state.failure.as_ref(), error, longest);
         let until = failure.until;
         state.failure = Some(failure);
-        let waiting = if state.serving.is_empty() { state.queue.take_all() } else { Vec::new() };
+        drop(state);
+        self.refuse_waiting();
+        self.retry_at(until);
+    }
+
+    /// Tells everybody who waits, if nobody is there to serve them.
+    pub(super) fn refuse_waiting(&self) {
+        let mut state = self.state.borrow_mut();
+        let Some(error) = state.refusal() else { return };
+        let waiting = state.queue.take_all();
         drop(state);
         for exchange in waiting {
             exchange.end(Ending::NotSpawned(Rc::clone(&error)));
         }
-        self.retry_at(until);
     }
 
     fn retry_at(&self, mut until: Instant) {

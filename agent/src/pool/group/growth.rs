@@ -44,7 +44,7 @@ impl Group {
         let has_none = have + coming == 0;
         // Workers that leave count, but they must not keep the last one from being replaced, however long they take.
         let full = all >= self.config().max_workers && !has_none;
-        if state.closing || !wanted || full || waits || state.successor.is_some() {
+        if state.closing || !wanted || full || waits || !state.may_start() {
             return;
         }
         let replaces = has_none && state.leaving.iter().any(|worker| !worker.is_evicted());
@@ -96,6 +96,7 @@ impl Group {
         self.roster.borrow_mut().enter(&worker);
         let mut state = self.state.borrow_mut();
         state.failure = None;
+        state.note_outdated(&worker);
         state.serving.push(worker);
         drop(state);
         self.feed();

@@ -7,8 +7,7 @@
 //!                          ▼                                     │ answered, worker ready
 //!                        queue ──────────────────────────────────┘
 //! ```
-//! A restart starts a second generation. In production the first serves until the second has a worker that is ready, and
-//! stays if there never is one. In development requests wait for the second, so that a reload shows the change.
+//! A restart brings a new version: see [`restart`].
 
 mod ending;
 mod eviction;
@@ -18,12 +17,14 @@ mod placement;
 mod queue;
 mod queue_time;
 mod restart;
+mod roll;
 mod roster;
 mod tournament;
 
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 use crate::app::detect::App;
 use crate::pool::capacity::Capacity;
@@ -38,6 +39,7 @@ use crate::pool::worker::Worker;
 use crate::spawn::Spawner;
 use failure::Failure;
 use queue::Queue;
+use roll::Roll;
 use roster::Roster;
 
 /// What a group must know of the configuration.
@@ -54,11 +56,22 @@ pub struct GroupConfig {
     pub limits: Limits,
     /// The most requests that a worker serves at the same time, without WebSockets; 0 for no limit.
     pub max_concurrent_requests: usize,
+    /// Whether a restart replaces one worker after the other, but in development.
+    pub rolling_restarts: bool,
+    /// Whether the version before goes on serving when the new one does not start.
+    pub resist_deployment_errors: bool,
+    /// How long the requests of a worker that is to leave may take, and then its shutdown hooks.
+    pub shutdown_timeout: Duration,
     /// `development`, `production`…
     pub environment: String,
 }
 
 impl GroupConfig {
+    /// Whether a restart replaces one worker after the other.
+    fn rolls(&self) -> bool {
+        self.rolling_restarts && !self.is_development()
+    }
+
     /// Whether a developer is looking: errors are shown, and a restart is waited for.
     #[must_use]
     pub fn is_development(&self) -> bool {
@@ -75,8 +88,8 @@ struct Definition {
 
 struct State {
     spawner: Rc<Spawner>,
-    /// The next generation's, while a restart waits for its first worker.
-    successor: Option<Rc<Spawner>>,
+    /// A restart that replaces one worker after the other.
+    roll: Option<Roll>,
     serving: Vec<Rc<Worker>>,
     leaving: Vec<Rc<Worker>>,
     queue: Queue,
@@ -115,7 +128,7 @@ impl Group {
     ) -> Rc<Self> {
         let state = State {
             spawner: new_spawner(),
-            successor: None,
+            roll: None,
             serving: Vec::new(),
             leaving: Vec::new(),
             queue: Queue::default(),
@@ -188,12 +201,8 @@ impl Group {
             }
             return;
         }
-        if let Some(failure) = &state.failure
-            && state.serving.is_empty()
-            && state.spawning == 0
-            && failure.holds()
-        {
-            return exchange.end(Ending::NotSpawned(Rc::clone(&failure.error)));
+        if let Some(error) = state.refusal() {
+            return exchange.end(Ending::NotSpawned(error));
         }
         if !is_health_check && state.queue.is_full(self.config().max_queue) {
             return exchange.end(Ending::QueueFull);
@@ -288,7 +297,8 @@ impl Group {
             state: condition,
             queue_size: state.queue.count(),
             queue_max: config.max_queue,
-            spawning: state.spawning + usize::from(state.successor.is_some()),
+            spawning: state.spawning,
+            restart: state.roll.as_ref().map(Roll::status),
             last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),
             workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status(most)).collect(),
         }

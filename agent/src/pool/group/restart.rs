@@ -1,62 +1,53 @@
 //! Replacing the application by a new version of itself.
+//!
+//! In production workers are replaced one after the other ([`super::roll`]). In development, and where that is turned off,
+//! all are replaced at once, and requests wait for the new version.
 
 use std::rc::Rc;
 
 use super::Group;
+use super::roll::Roll;
+use crate::spawn::Spawner;
 
 impl Group {
-    /// Loads the application anew and replaces all workers.
+    /// Loads the application anew and replaces all workers. A restart that is under way is overtaken.
     pub fn restart(&self) {
         let mut state = self.state.borrow_mut();
         if state.closing {
             return;
         }
         tracing::info!("restarting {}", self.app().root.display());
-        let spawner = self.new_spawner();
         state.failure = None;
-        if self.config().is_development() || state.serving.is_empty() {
-            state.spawner = spawner;
-            state.successor = None;
-            drop(state);
-            self.retire_all();
-            return self.keep_up(true);
-        }
-        // A restart that is under way is overtaken: its outcome will find another successor and step back.
-        state.successor = Some(Rc::clone(&spawner));
+        let is_idle = state.serving.is_empty();
         drop(state);
-        // It takes the place of one that ends when it is ready.
-        let permit = self.capacity.overdraw();
-        self.in_background(async move |group| {
-            let result = group.start_worker(&spawner, permit).await;
-            let mut state = group.state.borrow_mut();
-            if state.closing || !state.successor.as_ref().is_some_and(|successor| Rc::ptr_eq(successor, &spawner)) {
-                drop(state);
-                if let Ok(worker) = result {
-                    worker.leave();
-                }
-                return;
-            }
-            state.successor = None;
-            if result.is_ok() {
-                state.spawner = spawner;
-            }
-            drop(state);
-            match result {
-                Ok(worker) => {
-                    group.retire_all();
-                    group.welcome(worker);
-                    tracing::info!("{} has been restarted", group.app().root.display());
-                }
-                Err(error) => {
-                    group.failed(error);
-                    tracing::error!(
-                        "{} was not restarted; the version before goes on serving",
-                        group.app().root.display()
-                    );
-                }
-            }
-            group.keep_up(false);
-        });
+        let spawner = self.new_spawner();
+        if is_idle || !self.config().rolls() { self.replace_at_once(spawner) } else { self.replace_rolling(spawner) }
+    }
+
+    /// The same, unless the version that is being started is as new as can be.
+    pub fn restart_unless_under_way(&self) {
+        let state = self.state.borrow();
+        let is_under_way = state.roll.is_some() || (state.serving.is_empty() && state.spawning > 0);
+        drop(state);
+        if !is_under_way {
+            self.restart();
+        }
+    }
+
+    fn replace_at_once(&self, spawner: Rc<Spawner>) {
+        let mut state = self.state.borrow_mut();
+        state.spawner = spawner;
+        state.roll = None;
+        drop(state);
+        self.retire_all();
+        self.keep_up(true);
+    }
+
+    fn replace_rolling(&self, spawner: Rc<Spawner>) {
+        let mut state = self.state.borrow_mut();
+        state.roll = Some(Roll::new(Rc::clone(&spawner), state.serving.clone()));
+        drop(state);
+        self.in_background(async move |group| group.replace_some(spawner).await);
     }
 
     pub(super) fn retire_all(&self) {

@@ -223,6 +223,27 @@ impl Slot {
         }
     }
 
+    /// Gives up the requests of a worker that is to leave: their clients hear of it, those that it has not begun with go to
+    /// another.
+    pub(super) fn cut_off(self: &Rc<Self>) {
+        let (served, behind) = match &*self.in_flight.borrow() {
+            InFlight::Ordered(queue) => (queue.front_stream().into_iter().zip(queue.front()).collect(), queue.behind()),
+            InFlight::Multiplexed(streams) => (streams.all_requests(), Vec::new()),
+        };
+        let is_endless = !served.is_empty() && matches!(&*self.in_flight.borrow(), InFlight::Ordered(_));
+        for (stream, exchange) in served {
+            self.cancel(stream);
+            exchange.end(Ending::Closing);
+        }
+        for exchange in behind {
+            exchange.end(Ending::Moved);
+        }
+        if is_endless {
+            // Its worker looks for no Cancel before it has answered; it hears of this by an error.
+            self.shut_down(Shutdown::Both);
+        }
+    }
+
     fn flush_later(self: &Rc<Self>) {
         if self.outlet.borrow_mut().wants_flush() {
             self.turn.flush_later(Rc::clone(self));

@@ -115,7 +115,7 @@ impl Queue {
         if self.front_since.is_none_or(|since| since.elapsed() < STUCK) {
             return Vec::new();
         }
-        self.entries.iter().skip(1).map(|entry| Rc::clone(&entry.exchange)).collect()
+        self.behind()
     }
 
     pub fn contains(&self, stream: u32) -> bool {
@@ -159,6 +159,16 @@ impl Queue {
         self.front_since = if self.entries.is_empty() { None } else { Some(Instant::now()) };
         self.streaming = false;
         Ok(front.map(|entry| entry.exchange))
+    }
+
+    /// The stream of the request that is being served.
+    pub fn front_stream(&self) -> Option<u32> {
+        self.entries.front().map(|entry| entry.stream)
+    }
+
+    /// Those behind the one that is being served.
+    pub fn behind(&self) -> Vec<Rc<Exchange>> {
+        self.entries.iter().skip(1).map(|entry| Rc::clone(&entry.exchange)).collect()
     }
 
     /// The exchange that is being served.

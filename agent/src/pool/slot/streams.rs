@@ -296,6 +296,15 @@ impl Streams {
         }
     }
 
+    /// All requests that have not become WebSockets, with their streams' numbers.
+    pub fn all_requests(&self) -> Vec<(u32, Rc<Exchange>)> {
+        let streams = self.places.iter().enumerate().filter_map(|(index, place)| {
+            let stream = place.stream.as_ref().filter(|stream| stream.phase != Phase::WebSocket)?;
+            Some((place.uses << PLACE_BITS | index as u32, Rc::clone(&stream.exchange)))
+        });
+        streams.collect()
+    }
+
     /// Tells everybody that the worker is gone. It has not read the request of the stream `unread` to its end.
     pub fn lose(&mut self, unread: Option<u32>) {
         if let Some(stream) = unread.and_then(|number| self.get(number)) {
