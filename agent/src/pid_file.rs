@@ -3,46 +3,27 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A file that holds this process's id until this is dropped.
-#[derive(Debug)]
-pub struct PidFile {
-    path: PathBuf,
-}
-
-impl PidFile {
-    /// Writes this process's id to `path`, whose directory is made when it is missing. To be called by the process
-    /// that goes on running, so after it went into the background.
-    ///
-    /// # Errors
-    /// Names the file and the remedy.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let write = || {
-            let directory = path.parent().unwrap_or(Path::new("/"));
-            fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
-            // A reader never sees half a number, and a link that somebody left at `path` is replaced, not followed.
-            let mut fresh = path.as_os_str().to_owned();
-            fresh.push(format!(".{}", std::process::id()));
-            fs::write(&fresh, format!("{}\n", std::process::id()))?;
-            fs::rename(&fresh, path)
-        };
-        write().map_err(|error| {
-            let reason =
-                format!("cannot write the pid file {}: {error}; choose another one with --pid-file", path.display());
-            io::Error::new(error.kind(), reason)
-        })?;
-        Ok(Self { path: path.to_owned() })
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // Another instance may have taken the name over.
-        if read(&self.path).is_ok_and(|pid| pid == std::process::id()) {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+/// Writes a process id to `path`, whose directory is made when it is missing.
+///
+/// # Errors
+/// Names the file and the remedy.
+pub fn write(path: &Path, pid: u32) -> io::Result<()> {
+    let write = || {
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+        // A reader never sees half a number, and a link that somebody left at `path` is replaced, not followed.
+        let mut fresh = path.as_os_str().to_owned();
+        fresh.push(format!(".{pid}"));
+        fs::write(&fresh, format!("{pid}\n"))?;
+        fs::rename(&fresh, path)
+    };
+    write().map_err(|error| {
+        let reason =
+            format!("cannot write the pid file {}: {error}; choose another one with --pid-file", path.display());
+        io::Error::new(error.kind(), reason)
+    })
 }
 
 /// The process id in `path`.
@@ -60,24 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holds_the_process_id_until_it_is_dropped() {
+    fn holds_the_process_id() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pids/app.pid");
-        let file = PidFile::create(&path).unwrap();
-        assert_eq!(read(&path), Ok(std::process::id()));
-        drop(file);
-        assert!(!path.exists());
-        assert!(directory.path().join("pids").read_dir().unwrap().next().is_none());
-    }
-
-    #[test]
-    fn leaves_the_file_of_another_instance_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("app.pid");
-        let file = PidFile::create(&path).unwrap();
-        fs::write(&path, "1\n").unwrap();
-        drop(file);
-        assert_eq!(read(&path), Ok(1));
+        write(&path, 4711).unwrap();
+        assert_eq!(read(&path), Ok(4711));
+        assert_eq!(directory.path().join("pids").read_dir().unwrap().count(), 1);
     }
 
     #[test]
@@ -87,7 +56,7 @@ mod tests {
         assert!(read(&path).unwrap_err().starts_with("cannot read the pid file"));
         fs::write(&path, "twelve").unwrap();
         assert!(read(&path).unwrap_err().ends_with("does not hold a process id"));
-        let below_a_file = PidFile::create(&path.join("x.pid")).unwrap_err().to_string();
+        let below_a_file = write(&path.join("x.pid"), 1).unwrap_err().to_string();
         assert!(below_a_file.contains("choose another one with --pid-file"), "{below_a_file}");
     }
 }

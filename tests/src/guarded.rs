@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -23,11 +23,19 @@ for _ in $(seq 150); do
   sleep 0.1
 done
 kill -KILL -- "-$1" 2>/dev/null
+for _ in 1 2 3; do
+  for process in $(grep -lsaF -- "$2" /proc/[0-9]*/cmdline); do
+    process=${process%/cmdline}
+    process=${process#/proc/}
+    [ "$process" = "$$" ] || kill -KILL "$process" 2>/dev/null
+  done
+done
 rm -rf -- "$2"
 "#;
 
 /// A process, the leader of its own group, with a guard.
 pub struct GuardedProcess {
+    directory: PathBuf,
     child: Child,
     guard: Child,
     status: Option<ExitStatus>,
@@ -45,7 +53,7 @@ impl GuardedProcess {
             .stderr(Stdio::null())
             .spawn()
             .expect("sh runs");
-        Self { child, guard, status: None }
+        Self { directory: directory.to_owned(), child, guard, status: None }
     }
 
     /// The process.
@@ -81,6 +89,10 @@ impl Drop for GuardedProcess {
         if !ends_by_itself {
             let _ = killpg(Pid::from_raw(self.process().0), Signal::SIGKILL);
             let _ = self.child.wait();
+        }
+        // An agent whose watchdog was killed has another one.
+        while let Some(left) = Process::running_in(&self.directory) {
+            left.signal(Signal::SIGKILL);
         }
         if let Some(mut pipe) = self.guard.stdin.take() {
             let _ = pipe.write_all(b"over\n");

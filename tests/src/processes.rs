@@ -4,6 +4,7 @@ use crate::PATIENCE;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A process, by its id.
@@ -14,6 +15,14 @@ impl Process {
     /// Whether it runs: neither gone, nor a zombie, nor on the way there, without a program any more.
     pub fn is_alive(self) -> bool {
         self.stat().is_some_and(|(state, _)| state != 'Z' && state != 'X') && !self.command_line().is_empty()
+    }
+
+    /// A living watchdog or agent of an instance whose directory is in this one.
+    pub fn running_in(directory: &Path) -> Option<Self> {
+        let directory = directory.to_string_lossy();
+        let is_it =
+            |line: &str| line.contains(&*directory) && (line.contains(" agent ") || line.contains(" watchdog "));
+        everybody().into_iter().find(|process| is_it(&process.command_line()))
     }
 
     /// Its living children.

@@ -34,6 +34,12 @@ impl Status {
         &self.0
     }
 
+    /// The agent that answered.
+    pub fn agent(&self) -> Process {
+        let pid = self.0["pid"].as_i64().unwrap_or_else(|| panic!("no pid in {self:?}"));
+        Process(i32::try_from(pid).expect("a process id"))
+    }
+
     /// The same about its application.
     pub fn group(&self) -> &Value {
         &self.0["groups"][0]

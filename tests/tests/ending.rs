@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use passenger_tests::command::{self, Finished};
-use passenger_tests::{App, Language, Launch, Process, Request, Server, ours_only, wait_until};
+use passenger_tests::{App, Language, Launch, Process, Request, Server, Status, ours_only, wait_until};
 use rstest::rstest;
 
 fn launch() -> Launch {
@@ -58,6 +58,14 @@ fn a_signal_lets_the_running_requests_finish() {
     assert_eq!(server.end_with(Signal::SIGTERM).code(), Some(0));
 }
 
+/// Kills watchdog and agent so quickly that neither can replace the other.
+fn kill_all(server: &mut Server) {
+    let agent = Status::of(server).agent();
+    server.process().stop();
+    agent.signal(Signal::SIGKILL);
+    server.end_with(Signal::SIGKILL);
+}
+
 #[rstest]
 fn nothing_outlives_a_server_that_was_killed() {
     ours_only!("our command");
@@ -65,7 +73,7 @@ fn nothing_outlives_a_server_that_was_killed() {
     server.get("/hello");
     let processes = server.process().descendants();
     assert!(!processes.is_empty());
-    server.end_with(Signal::SIGKILL);
+    kill_all(&mut server);
     for process in processes {
         process.wait_until_gone();
     }
@@ -75,7 +83,7 @@ fn nothing_outlives_a_server_that_was_killed() {
 fn a_server_that_was_killed_is_no_obstacle_to_the_next() {
     ours_only!("our command");
     let mut killed = launch().start();
-    killed.end_with(Signal::SIGKILL);
+    kill_all(&mut killed);
     expect_that_nothing_runs(&killed.run_passenger(["status"]));
     let registry = command::registry(killed.app());
     let next = launch().argument("--instance-registry-dir").argument(registry.to_str().expect("UTF-8")).start();

@@ -1,5 +1,6 @@
 //! Finding out what is to be run in an application's directory.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use super::entry::Entry;
 use super::kind::{AppKind, startup_files};
 
 /// What was said about the application; what was not is found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// Where it begins.
     pub start: Option<Start>,
@@ -19,7 +20,7 @@ pub struct Wanted {
 }
 
 /// Where an application begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     /// With this file, absolute.
     File(PathBuf),
@@ -28,7 +29,7 @@ pub enum Start {
 }
 
 /// What to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
     /// What people call it; no other application of the instance has this name.
     pub name: String,

@@ -1,9 +1,10 @@
 //! `module:attribute`: a Python application as users of Gunicorn and Uvicorn name it.
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// What Python is to import.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// `module:attribute`, both possibly dotted; without `:attribute` it has one of the usual names.
     pub object: String,

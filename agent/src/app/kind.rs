@@ -1,11 +1,12 @@
 //! Kinds of applications.
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use passenger_native::control::Interface;
 
 /// The kind of an application: its language, and how it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AppKind {
     /// Ruby's Rack.
     Rack,
@@ -18,7 +19,7 @@ pub enum AppKind {
 }
 
 /// A programming language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
     /// Ruby.
     Ruby,

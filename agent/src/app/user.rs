@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use nix::unistd::{Gid, Group, Uid, User};
+use serde::{Deserialize, Serialize};
 
 use super::detect::{App, Start};
 use crate::sys::user::Identity;
 
 /// What was said about the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRules {
     /// Whether applications run as other users than the agent, if that is root's.
     pub switching: bool,
@@ -35,7 +36,7 @@ pub struct UserRules {
 }
 
 /// Which group processes have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupRule {
     /// The startup file's.
     StartupFile,
@@ -120,11 +121,12 @@ pub fn group(name: &str) -> Result<Gid, String> {
 }
 
 /// The user of one application's processes, found out anew for each version of it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct AppUser {
     rules: UserRules,
     /// Whose owner counts.
     file: PathBuf,
+    #[serde(skip)]
     current: RefCell<Option<Rc<Identity>>>,
 }
 

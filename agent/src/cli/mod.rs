@@ -13,6 +13,7 @@ mod target;
 mod usage;
 mod version;
 
+use crate::{server, watchdog};
 use failure::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -21,6 +22,13 @@ use std::process::ExitCode;
 /// Runs the command that `arguments` (the program's name first) ask for. 0 means that it succeeded, 1 that it
 /// failed, 2 that it was typed wrongly.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    // What processes of an instance start is no command for people.
+    match arguments.get(1).and_then(|argument| argument.to_str()) {
+        Some(watchdog::NAME) => return watchdog::run(arguments.remove(0).into(), arguments.drain(1..)),
+        Some(server::NAME) => return server::run(arguments.remove(0).into(), arguments.drain(1..)),
+        _ => {}
+    }
     match dispatch(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

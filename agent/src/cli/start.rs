@@ -53,7 +53,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         typed.extend(options::find("app").map(|option| (option, entry.into())));
     }
     let plan = plan(&target.dir, &typed, NAME)?;
-    server::run(plan).map_err(|error| Failure::failed(error.to_string()))
+    server::launch(plan).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// Finds out what `command` is to serve in `directory`.

@@ -6,12 +6,13 @@ use crate::app::detect::Wanted;
 use crate::app::runtime::Interpreters;
 use crate::app::user::UserRules;
 use crate::pool::limits::Limits;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the instance was told about one of its applications. Paths are absolute unless a field says otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppConfig {
     /// What it is called; no two applications of an instance have the same name.
     pub name: String,
@@ -55,7 +56,7 @@ impl AppConfig {
 }
 
 /// The limits of an application's workers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolConfig {
     /// How many workers it may have, at least 1 and at most as many as the pool.
     pub max_instances: usize,
@@ -76,7 +77,7 @@ pub struct PoolConfig {
 }
 
 /// How an application is replaced by a new version, and how its workers leave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartConfig {
     /// One worker after the other, but in development.
     pub rolling: bool,
@@ -89,7 +90,7 @@ pub struct RestartConfig {
 }
 
 /// How workers come to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpawnMethod {
     /// A preloader loads the application once and forks workers.
     Smart,

@@ -2,10 +2,11 @@
 
 use super::settings::Settings;
 use super::{ConfigError, Environment, ListenAddress, listen, places};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What one instance was told to do. Paths are absolute.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceConfig {
     /// The directory that it was started for: the application's, or that of the Passengerfile that names several.
     /// Symbolic links are kept, so that a `current` link can be switched.
@@ -29,7 +30,7 @@ pub struct InstanceConfig {
 }
 
 /// How much is logged, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogLevel {
     /// Only what ends the server.
     Crit,

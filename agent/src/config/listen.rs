@@ -2,6 +2,7 @@
 
 use super::ConfigError;
 use super::settings::Settings;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// One address that requests come in on. Shown as `127.0.0.1:3000`, `[::1]:3000` or `unix:/run/app.sock`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListenAddress {
     /// A TCP port.
     Tcp {

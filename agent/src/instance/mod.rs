@@ -4,6 +4,7 @@
 //!
 //! - `lock`: locked (flock) for as long as the instance lives, so that no process id has to be trusted for that;
 //! - `properties.json`: what it is, see [`Properties`];
+//! - `plan.json`: what its agents serve, for the watchdog to start another one;
 //! - `admin.sock`: answers `passenger status`.
 //!
 //! `lock` appears last, when all else is in place and the lock is held: a directory whose `lock` can be had belongs
@@ -11,11 +12,12 @@
 //! left half made long ago.
 
 mod directory;
+mod leftovers;
 mod registry;
 #[cfg(test)]
 mod tests;
 
-pub use directory::InstanceDir;
+pub use directory::{InstanceDir, listen_for_admin, read, write};
 pub use registry::{Instance, list};
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,10 @@ use std::path::PathBuf;
 
 const NAME_PREFIX: &str = "passenger.";
 const LOCK: &str = "lock";
-const PROPERTIES: &str = "properties.json";
+/// The file with the [`Properties`].
+pub const PROPERTIES: &str = "properties.json";
+/// The file with what the agents of the instance serve.
+pub const PLAN: &str = "plan.json";
 const ADMIN_SOCKET: &str = "admin.sock";
 
 /// What an instance says about itself.
@@ -31,7 +36,7 @@ const ADMIN_SOCKET: &str = "admin.sock";
 pub struct Properties {
     /// Passenger's version.
     pub version: String,
-    /// The process that SIGTERM stops.
+    /// The process that SIGTERM stops: the watchdog.
     pub pid: u32,
     /// The directory that it was started for. Instances of earlier versions call it so, too.
     #[serde(rename = "app_root")]

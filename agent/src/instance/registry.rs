@@ -1,6 +1,6 @@
 //! The instances of this machine, as far as this user may manage them.
 
-use super::{ADMIN_SOCKET, LOCK, NAME_PREFIX, PROPERTIES, Properties};
+use super::{ADMIN_SOCKET, LOCK, NAME_PREFIX, PROPERTIES, Properties, leftovers};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::Uid;
@@ -57,9 +57,7 @@ impl Instance {
         if !is_held(&lock) {
             return None;
         }
-        let mut json = Vec::new();
-        open_plain_file(&path.join(PROPERTIES))?.take(LARGEST_PROPERTIES).read_to_end(&mut json).ok()?;
-        let properties: Properties = serde_json::from_slice(&json).ok()?;
+        let properties = properties(path)?;
         // What a user wrote there must not make root signal a process of somebody else.
         (process_owner(properties.pid)? == owner).then(|| Self { properties, path: path.to_owned(), lock })
     }
@@ -106,6 +104,13 @@ fn is_held(lock: &File) -> bool {
     }
 }
 
+/// What the instance in this directory says about itself.
+pub(super) fn properties(path: &Path) -> Option<Properties> {
+    let mut json = Vec::new();
+    open_plain_file(&path.join(PROPERTIES))?.take(LARGEST_PROPERTIES).read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
 fn process_owner(pid: u32) -> Option<Uid> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
@@ -125,7 +130,7 @@ pub(super) fn remove_dead(registry: &Path) {
             None => was_left_half_made(&path).then_some(None),
         };
         if dead.is_some() {
-            let _ = fs::remove_dir_all(&path);
+            leftovers::remove(&path);
         }
     }
 }

@@ -2,6 +2,7 @@ use super::*;
 use rstest::{fixture, rstest};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -43,9 +44,24 @@ fn an_instance_is_found_while_it_lives(registry: TempDir) {
 }
 
 #[rstest]
+fn takes_its_own_files_along(registry: TempDir) {
+    let [socket, alive, pid_file, other] =
+        ["a.sock", "b.sock", "a.pid", "b.pid"].map(|name| registry.path().join(name));
+    drop(UnixListener::bind(&socket).unwrap());
+    let _somebody = UnixListener::bind(&alive).unwrap();
+    crate::pid_file::write(&pid_file, std::process::id()).unwrap();
+    crate::pid_file::write(&other, 1).unwrap();
+    let addresses = [&socket, &alive].map(|path| format!("unix:{}", path.display())).to_vec();
+    let of = |pid_file| Properties { addresses: addresses.clone(), pid_file, ..properties() };
+    drop(InstanceDir::create(registry.path(), &of(Some(pid_file.clone()))).unwrap());
+    drop(InstanceDir::create(registry.path(), &of(Some(other.clone()))).unwrap());
+    assert_eq!([&socket, &alive, &pid_file, &other].map(|path| path.exists()), [false, true, false, true]);
+}
+
+#[rstest]
 fn is_private_to_its_owner(registry: TempDir) {
     let directory = InstanceDir::create(registry.path(), &properties()).unwrap();
-    let _listener = directory.listen_for_admin().unwrap();
+    let _listener = listen_for_admin(directory.path()).unwrap();
     assert_eq!(mode(directory.path()), 0o700);
     assert_eq!(mode(&directory.path().join(ADMIN_SOCKET)), 0o600);
     assert_eq!(list(registry.path())[0].admin_socket(), directory.path().join(ADMIN_SOCKET));
@@ -167,6 +183,6 @@ fn says_where_a_directory_could_not_be_made(registry: TempDir) {
 
     let deep = registry.path().join("a".repeat(100));
     let directory = InstanceDir::create(&deep, &properties()).unwrap();
-    let complaint = directory.listen_for_admin().unwrap_err().to_string();
+    let complaint = listen_for_admin(directory.path()).unwrap_err().to_string();
     assert!(complaint.contains("choose a shorter path"), "{complaint}");
 }

@@ -3,8 +3,10 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The limits of a group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// How long a request may wait in the queue.
     pub queue_time: Option<Duration>,

@@ -17,10 +17,15 @@ pub async fn boot(groups: &[Rc<Group>]) -> Result<(), Rc<SpawnError>> {
     if let [only] = groups {
         return only.boot().await;
     }
+    boot_or_retry(groups.to_vec()).await;
+    Ok(())
+}
+
+/// The same where nobody waits for the outcome: what can't be started is tried again later.
+pub async fn boot_or_retry(mut groups: Vec<Rc<Group>>) {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let starts = Rc::new(Semaphore::new(processors));
     let mut tasks = JoinSet::new();
-    let mut groups = groups.to_vec();
     // There may not be room for all. Those that want no worker without traffic can wait for it.
     groups.sort_by_key(|group| group.config().min_workers == 0);
     for group in groups {
@@ -31,5 +36,4 @@ pub async fn boot(groups: &[Rc<Group>]) -> Result<(), Rc<SpawnError>> {
         });
     }
     tasks.join_all().await;
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 
-use super::report::{READY, Report};
+use super::report::READY;
 use super::{StartError, logging};
 use crate::config::InstanceConfig;
 use crate::sys;
@@ -13,8 +13,8 @@ use crate::sys::process::Fork;
 pub enum Side {
     /// The one that was started, with what it has to tell.
     Parent(Result<(), StartError>),
-    /// The one that serves.
-    Server(Report),
+    /// The one that becomes the instance, with the pipe to the other.
+    Instance(Option<File>),
 }
 
 /// With `daemonize`, forks the server off and waits for its word. Must be called before any thread is started.
@@ -23,7 +23,7 @@ pub enum Side {
 /// When the system can't fork.
 pub fn split(config: &InstanceConfig, log: Option<&File>) -> Result<Side, StartError> {
     if !config.daemonize {
-        return Ok(Side::Server(Report::terminal()));
+        return Ok(Side::Instance(None));
     }
     let (reader, writer) = std::io::pipe().map_err(StartError::new)?;
     match sys::process::detach().map_err(StartError::new)? {
@@ -38,7 +38,7 @@ pub fn split(config: &InstanceConfig, log: Option<&File>) -> Result<Side, StartE
                 None => logging::discard().map_err(StartError::new)?,
             };
             sys::process::redirect_output(&log).map_err(StartError::new)?;
-            Ok(Side::Server(Report::parent(File::from(std::os::fd::OwnedFd::from(writer)))))
+            Ok(Side::Instance(Some(File::from(std::os::fd::OwnedFd::from(writer)))))
         }
     }
 }

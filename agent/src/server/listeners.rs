@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -63,16 +64,31 @@ fn explain(address: &ListenAddress, error: &io::Error) -> String {
 }
 
 impl Bound {
-    /// The listener for the event loop.
+    /// The socket, for the instance to keep.
     ///
     /// # Errors
-    /// When it can't be registered.
-    pub fn listener(&self) -> io::Result<Listener> {
-        Ok(match &self.socket {
-            Socket::Tcp(listener) => Listener::Tcp(tokio::net::TcpListener::from_std(listener.try_clone()?)?),
-            Socket::Unix(listener, _) => Listener::Unix(tokio::net::UnixListener::from_std(listener.try_clone()?)?),
-        })
+    /// What `dup(2)` says.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
+            Socket::Unix(listener, _) => listener.as_fd().try_clone_to_owned(),
+        }
     }
+}
+
+/// The listeners for the event loop, of sockets that are bound to these addresses.
+///
+/// # Errors
+/// When one can't be registered.
+pub fn open(sockets: &[OwnedFd], addresses: &[ListenAddress]) -> io::Result<Vec<Listener>> {
+    let listener = |(socket, address): (&OwnedFd, &ListenAddress)| {
+        let socket = socket.try_clone()?;
+        Ok(match address {
+            ListenAddress::Tcp { .. } => Listener::Tcp(tokio::net::TcpListener::from_std(socket.into())?),
+            ListenAddress::Unix(_) => Listener::Unix(tokio::net::UnixListener::from_std(socket.into())?),
+        })
+    };
+    sockets.iter().zip(addresses).map(listener).collect()
 }
 
 impl Drop for Bound {

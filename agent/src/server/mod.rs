@@ -1,27 +1,31 @@
-//! One running instance, from its listening sockets to its last worker.
+//! The agent's process: from its listening sockets to its last worker.
 
 mod boot;
 mod daemon;
 mod drain;
+mod launch;
 mod listeners;
-mod logging;
+pub mod logging;
 mod plan;
 mod report;
 mod sites;
+mod watched;
 
+use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::admin;
 use crate::http::connection::Connection;
 use crate::http::lobby::Lobby;
-use crate::instance::{InstanceDir, Properties};
-use crate::pid_file::PidFile;
+use crate::instance;
 use crate::pool::capacity::Capacity;
 use crate::pool::group::Group;
 use crate::pool::snapshot::InstanceStatus;
@@ -29,12 +33,27 @@ use crate::pool::turn::Turn;
 use crate::proxy::{Proxy, Site};
 use crate::spawn::reaper::Reaper;
 use crate::sys;
+use crate::watchdog::Estate;
 
+pub use launch::launch;
 pub use plan::{Plan, PlannedApp};
 
-use listeners::Bound;
 use report::Report;
 use sites::Shared;
+use watched::Watchdog;
+
+/// The first argument of an agent's command line.
+pub const NAME: &str = "agent";
+
+/// The kernel should rather end applications than what serves all of them.
+const OOM_SCORE: i32 = -500;
+
+/// The argument that says why an agent is not the instance's first.
+pub const REASON: &str = "reason";
+/// The one before it died.
+pub const AFTER_DEATH: &str = "death";
+/// It is to take the place of the one that serves.
+pub const UPGRADE: &str = "upgrade";
 
 /// Why the instance could not be started; the text is for the person who started it.
 #[derive(Debug)]
@@ -52,53 +71,53 @@ impl StartError {
     }
 }
 
-/// Serves what is planned until the process is told to stop. In the background it returns when the instance is ready.
-///
-/// # Errors
-/// An address that can't be had, files that can't be written, an only application that does not start.
-pub fn run(plan: Plan) -> Result<(), StartError> {
-    // Everything that can be wrong before an application is loaded is found out while the terminal is still there.
-    let config = &plan.instance;
-    let bound = listeners::bind(&config.listen).map_err(StartError)?;
-    let log = logging::open(config.log_file.as_deref()).map_err(StartError)?;
-    let mut report = match daemon::split(config, log.as_ref())? {
-        daemon::Side::Parent(outcome) => {
-            // They are the server's now; dropping them here would remove its socket files.
-            std::mem::forget(bound);
-            return outcome;
+/// What an agent process does: serves what its instance's plan says until it is told to stop.
+pub fn run(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let result = Estate::take_over(arguments).map_err(StartError).and_then(|(mut estate, others)| {
+        let reason = others.iter().find(|(name, _)| name == REASON).map(|(_, reason)| reason.as_str());
+        let mut report = match (reason, estate.report.take()) {
+            (Some(_), _) => Report::log(),
+            (None, Some(pipe)) => Report::parent(pipe.into()),
+            (None, None) => Report::terminal(),
+        };
+        let plan: Plan = instance::read(&estate.directory, instance::PLAN).map_err(StartError::new)?;
+        report.names_apps(plan.apps.len() > 1);
+        let report = Rc::new(report);
+        let serve = || {
+            serve(
+                plan,
+                Rc::new(estate),
+                Watchdog::link(program, &others)?,
+                Rc::clone(&report),
+                reason == Some(AFTER_DEATH),
+            )
+        };
+        serve().inspect_err(|error| report.failed(error))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("passenger: {error}");
+            ExitCode::FAILURE
         }
-        daemon::Side::Server(report) => report,
-    };
-    sys::memory::keep_for_reuse();
-    report.names_apps(plan.apps.len() > 1);
-    let report = Rc::new(report);
-    let result = serve(plan, bound, log, Rc::clone(&report));
-    if let Err(error) = &result {
-        report.failed(error);
     }
-    result
 }
 
-fn serve(plan: Plan, bound: Vec<Bound>, log: Option<std::fs::File>, report: Rc<Report>) -> Result<(), StartError> {
-    let config = &plan.instance;
-    logging::start(config.log_level, log);
+fn serve(
+    plan: Plan,
+    estate: Rc<Estate>,
+    watchdog: Watchdog,
+    report: Rc<Report>,
+    after_death: bool,
+) -> Result<(), StartError> {
+    sys::memory::keep_for_reuse();
+    let log = estate.log.as_ref().map(|log| log.try_clone().map(File::from)).transpose();
+    logging::start(plan.instance.log_level, log.map_err(StartError::new)?);
+    sys::oom::spare(estate.oom_score.min(OOM_SCORE), estate.oom_score);
     sys::process::become_subreaper().map_err(StartError::new)?;
     if let Err(error) = sys::limits::raise_open_files() {
         tracing::warn!("the limit on open files could not be raised: {error}; connections may be refused under load");
     }
-    let _pid_file = config.pid_file.as_deref().map(PidFile::create).transpose().map_err(StartError::new)?;
-    let addresses: Vec<String> = bound.iter().map(|bound| bound.address.to_string()).collect();
-    let properties = Properties {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-        root: config.root.clone(),
-        app_roots: plan.apps.iter().map(|planned| planned.config.root.clone()).collect(),
-        addresses: addresses.clone(),
-        environment: config.environment.clone(),
-        started_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()),
-        pid_file: config.pid_file.clone(),
-    };
-    let directory = InstanceDir::create(&config.registry_dir, &properties).map_err(StartError::new)?;
     // One thread serves; the others only write files, and end when there is nothing to write.
     let event_loop = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -106,21 +125,29 @@ fn serve(plan: Plan, bound: Vec<Bound>, log: Option<std::fs::File>, report: Rc<R
         .thread_stack_size(256 * 1024)
         .build()
         .map_err(StartError::new)?;
-    let instance = Instance { plan, bound, addresses, report };
-    LocalSet::new().block_on(&event_loop, instance.run(&directory))
+    let addresses = plan.instance.listen.iter().map(ToString::to_string).collect();
+    let instance = Instance { plan, estate, addresses, report, after_death };
+    LocalSet::new().block_on(&event_loop, instance.run(watchdog))
 }
 
 /// What the instance is made of.
 struct Instance {
     plan: Plan,
-    bound: Vec<Bound>,
+    estate: Rc<Estate>,
     addresses: Vec<String>,
     report: Rc<Report>,
+    /// It takes the place of one that died: people wait already.
+    after_death: bool,
 }
 
 impl Instance {
-    async fn run(self, directory: &InstanceDir) -> Result<(), StartError> {
+    async fn run(self, watchdog: Watchdog) -> Result<(), StartError> {
         let started = Instant::now();
+        let watchdog = Rc::new(watchdog);
+        spawn_local({
+            let (watchdog, estate) = (Rc::clone(&watchdog), Rc::clone(&self.estate));
+            async move { watchdog.answer(&estate).await }
+        });
         let mut stop = drain::Signals::listen().map_err(StartError::new)?;
         let children = Reaper::listen().map_err(StartError::new)?;
         let reaper = Rc::new(Reaper::default());
@@ -145,26 +172,32 @@ impl Instance {
         for planned in &self.plan.apps {
             self.report.starting(planned);
         }
-        tokio::select! {
-            result = boot::boot(&groups) => result.map_err(StartError::new)?,
-            () = stop.wait() => {
-                groups.iter().for_each(|group| group.kill());
-                return Ok(());
+        if self.after_death {
+            // What can be served at once is.
+            spawn_local(boot::boot_or_retry(groups.clone()));
+        } else {
+            tokio::select! {
+                result = boot::boot(&groups) => result.map_err(StartError::new)?,
+                () = stop.wait() => {
+                    groups.iter().for_each(|group| group.kill());
+                    return Ok(());
+                }
             }
         }
 
         let lobby = Rc::new(Lobby::default());
         let proxy = Rc::new(Proxy {
             router: sites::router(self.plan.apps.iter().map(|planned| &planned.config).zip(&sites)),
-            buffer_dir: Rc::from(Path::new(directory.path())),
+            buffer_dir: Rc::from(&*self.estate.directory),
         });
-        let admin = self.serve_admin(directory, &sites, started).map_err(StartError::new)?;
+        let admin = self.serve_admin(&sites, started).map_err(StartError::new)?;
         spawn_local({
             let lobby = Rc::clone(&lobby);
             async move { lobby.tidy().await }
         });
         let doors = self.open_doors(&proxy, &lobby).map_err(StartError::new)?;
         self.report.ready(&self.addresses, &self.plan, &groups, started.elapsed());
+        watchdog.ready();
         // What loading the configuration and starting up took is not needed again.
         sys::memory::trim();
 
@@ -178,13 +211,8 @@ impl Instance {
         Ok(())
     }
 
-    fn serve_admin(
-        &self,
-        directory: &InstanceDir,
-        sites: &[Rc<Site>],
-        started: Instant,
-    ) -> io::Result<tokio::task::JoinHandle<()>> {
-        let listener = tokio::net::UnixListener::from_std(directory.listen_for_admin()?)?;
+    fn serve_admin(&self, sites: &[Rc<Site>], started: Instant) -> io::Result<tokio::task::JoinHandle<()>> {
+        let listener = tokio::net::UnixListener::from_std(instance::listen_for_admin(&self.estate.directory)?)?;
         let config = &self.plan.instance;
         let (environment, addresses, max_pool_size) =
             (config.environment.clone(), self.addresses.clone(), config.max_pool_size);
@@ -203,16 +231,15 @@ impl Instance {
     }
 
     fn open_doors(&self, proxy: &Rc<Proxy>, lobby: &Rc<Lobby>) -> io::Result<Vec<tokio::task::JoinHandle<()>>> {
-        self.bound
-            .iter()
-            .map(|bound| {
-                let (proxy, lobby) = (Rc::clone(proxy), Rc::clone(lobby));
-                let serve = move |socket, peer| {
-                    let connection = Connection::new(socket, peer, Rc::clone(&lobby));
-                    spawn_local(Rc::clone(&proxy).serve(connection));
-                };
-                Ok(spawn_local(bound.listener()?.run(Rc::new(serve))))
-            })
-            .collect()
+        let listeners = listeners::open(&self.estate.listeners, &self.plan.instance.listen)?;
+        let doors = listeners.into_iter().map(|listener| {
+            let (proxy, lobby) = (Rc::clone(proxy), Rc::clone(lobby));
+            let serve = move |socket, peer| {
+                let connection = Connection::new(socket, peer, Rc::clone(&lobby));
+                spawn_local(Rc::clone(&proxy).serve(connection));
+            };
+            spawn_local(listener.run(Rc::new(serve)))
+        });
+        Ok(doors.collect())
     }
 }

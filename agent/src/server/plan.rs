@@ -1,5 +1,7 @@
 //! What is to be served: each application of the configuration, found on the disk, with what runs it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::app::detect::{self, App};
 use crate::app::runtime::Runtime;
 use crate::app::user::AppUser;
@@ -7,6 +9,7 @@ use crate::config::{AppConfig, Config, InstanceConfig};
 use std::rc::Rc;
 
 /// Everything that an instance needs to know before it starts.
+#[derive(Serialize, Deserialize)]
 pub struct Plan {
     /// About the instance as a whole.
     pub instance: InstanceConfig,
@@ -15,6 +18,7 @@ pub struct Plan {
 }
 
 /// An application that can be started.
+#[derive(Serialize, Deserialize)]
 pub struct PlannedApp {
     /// What was said about it.
     pub config: AppConfig,

@@ -20,6 +20,8 @@ const FAILED: u8 = b'0';
 pub struct Report {
     /// The process that waits for an instance in the background; it is told once.
     parent: Option<Cell<Option<File>>>,
+    /// It is told in the log.
+    is_log: bool,
     is_ready: Cell<bool>,
     /// Whether steps say of which application they are.
     names_apps: bool,
@@ -28,12 +30,17 @@ pub struct Report {
 impl Report {
     /// Reports on the terminal.
     pub fn terminal() -> Self {
-        Self { parent: None, is_ready: Cell::new(false), names_apps: false }
+        Self { parent: None, is_log: false, is_ready: Cell::new(false), names_apps: false }
     }
 
     /// Reports to the process that waits.
     pub fn parent(pipe: File) -> Self {
-        Self { parent: Some(Cell::new(Some(pipe))), is_ready: Cell::new(false), names_apps: false }
+        Self { parent: Some(Cell::new(Some(pipe))), ..Self::terminal() }
+    }
+
+    /// Reports to the log alone: nobody waits for this agent.
+    pub fn log() -> Self {
+        Self { is_log: true, is_ready: Cell::new(true), ..Self::terminal() }
     }
 
     /// Says whether there are several applications, which must be told apart.
@@ -88,6 +95,9 @@ impl Report {
         text.push_str(&format!("  stop with    {how_to_stop}\n"));
         self.say(&text);
         self.tell_parent(READY, &text);
+        if self.is_log {
+            tracing::info!("agent {} serves", std::process::id());
+        }
     }
 
     fn application(&self, PlannedApp { config, .. }: &PlannedApp, group: &Group) -> String {
@@ -109,7 +119,7 @@ impl Report {
     }
 
     fn say(&self, text: &str) {
-        if self.parent.is_none() {
+        if self.parent.is_none() && !self.is_log {
             // That nobody reads is no reason not to serve.
             let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
         }

@@ -1,8 +1,10 @@
 //! The kernel: the only module with `unsafe` and raw system calls.
 
+pub mod descriptor;
 pub mod file;
 pub mod limits;
 pub mod memory;
+pub mod oom;
 pub mod process;
 pub mod socket;
 pub mod user;

@@ -51,6 +51,7 @@ pub fn start(command: &mut Command, control: OwnedFd, output: OwnedFd) -> io::Re
 pub fn confine(command: &mut Command, user: Option<&Identity>) {
     let user = user.cloned();
     let prepare = move || {
+        super::oom::restore();
         super::limits::restore_open_files()?;
         // Last, as it takes the rights to do anything else.
         user.as_ref().map_or(Ok(()), Identity::assume)

@@ -3,6 +3,7 @@
 mod python;
 mod ruby;
 
+use serde::{Deserialize, Serialize};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
@@ -14,18 +15,18 @@ use super::kind::Language;
 use crate::sys;
 
 /// An interpreter, and the program that it runs for us.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runtime {
     /// The interpreter, absolute. Its symbolic links are kept: they are how a Python knows its virtual environment.
     pub interpreter: PathBuf,
     /// The first file that it runs, absolute.
     pub boot: PathBuf,
     /// The variables by which an application learns of its environment.
-    environment_variables: &'static [&'static str],
+    environment_variables: Vec<String>,
 }
 
 /// The interpreters that were named: absolute paths, or bare names to look up in `PATH`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interpreters {
     /// For Ruby applications.
     pub ruby: Option<PathBuf>,
@@ -62,6 +63,7 @@ impl Runtime {
         // `site-packages/passenger_agent/passenger-agent`.
         let beside = env::current_exe().ok().and_then(|agent| Some(agent.parent()?.parent()?.to_owned()));
         let boot = part.boot(&surroundings, beside)?;
+        let environment_variables = environment_variables.iter().map(|name| (*name).to_owned()).collect();
         Ok(Self { interpreter, boot, environment_variables })
     }
 
