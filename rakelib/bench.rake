@@ -35,4 +35,10 @@ namespace :bench do
   task python: ["build:release", BenchTools::INSTALLED, BenchTools::WS_LOAD] do
     ruby "bench/python.rb"
   end
+
+  desc "What the pool itself costs a request, for 1 to 256 workers and 1 to 1000 groups"
+  task :pool do
+    sh Build.environment("release"), "cargo", "bench", "-p", "passenger-agent", "--bench", "pool"
+    ruby "bench/pool.rb"
+  end
 end

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::task::spawn_local;
+use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{sleep, timeout};
 
 /// How long one connection may take.
@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers whoever connects, for as long as it is polled, inside a [`tokio::task::LocalSet`]. `snapshot` is called
-/// once a status request.
-pub async fn serve(listener: UnixListener, snapshot: impl Fn() -> InstanceStatus + 'static) {
+/// once a status request; it need not measure memory.
+pub async fn serve(listener: UnixListener, snapshot: impl AsyncFn() -> InstanceStatus + 'static) {
     let snapshot = Rc::new(snapshot);
     loop {
         match listener.accept().await {
@@ -39,7 +39,7 @@ pub async fn serve(listener: UnixListener, snapshot: impl Fn() -> InstanceStatus
     }
 }
 
-async fn answer(stream: UnixStream, snapshot: &impl Fn() -> InstanceStatus) -> io::Result<()> {
+async fn answer(stream: UnixStream, snapshot: &impl AsyncFn() -> InstanceStatus) -> io::Result<()> {
     let peer = Uid::from_raw(stream.peer_cred()?.uid());
     if !may_ask(peer, Uid::effective()) {
         tracing::warn!("user {peer} may not use the admin socket");
@@ -50,12 +50,21 @@ async fn answer(stream: UnixStream, snapshot: &impl Fn() -> InstanceStatus) -> i
     BufReader::new(reader.take(LONGEST_REQUEST as u64)).read_until(b'\n', &mut line).await?;
     let command = if line.ends_with(b"\n") { Command::read(&line) } else { Err(incomplete(&line)) };
     let outcome = match command {
-        Ok(Command::Status) => Outcome::Status(snapshot()),
+        Ok(Command::Status) => Outcome::Status(snapshot().await),
         Err(reason) => Outcome::Error(reason),
     };
+    // Requests do not wait for it.
+    let json = spawn_blocking(|| encode(outcome)).await.map_err(io::Error::other)??;
+    writer.write_all(&json).await
+}
+
+fn encode(mut outcome: Outcome) -> io::Result<Vec<u8>> {
+    if let Outcome::Status(status) = &mut outcome {
+        status.measure_memory();
+    }
     let mut json = serde_json::to_vec(&Answer { version: VERSION, outcome })?;
     json.push(b'\n');
-    writer.write_all(&json).await
+    Ok(json)
 }
 
 /// The socket's directory keeps others out already; this holds even where somebody opened it up.
@@ -102,8 +111,9 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            LocalSet::new()
-                .block_on(&runtime, async { serve(UnixListener::from_std(listener).unwrap(), status).await });
+            LocalSet::new().block_on(&runtime, async {
+                serve(UnixListener::from_std(listener).unwrap(), async || status()).await
+            });
         });
         (directory, path)
     }

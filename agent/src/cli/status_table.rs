@@ -40,6 +40,9 @@ fn render_group(text: &mut String, group: &GroupStatus) {
     if group.spawning > 0 {
         let _ = write!(text, "; workers starting: {}", group.spawning);
     }
+    if let Some(bytes) = group.memory_bytes() {
+        let _ = write!(text, "; memory: {}", megabytes(bytes));
+    }
     text.push('\n');
     if let Some(error) = &group.last_spawn_error {
         let _ = writeln!(text, "  last spawn error: {}", error.trim_end().replace('\n', "\n    "));
@@ -133,6 +136,7 @@ mod tests {
             handled,
             uptime_seconds: 75,
             private_memory_bytes,
+            proportional_memory_bytes: private_memory_bytes.map(|bytes| bytes * 2),
         };
         let status = InstanceStatus {
             version: "7.0.0".to_owned(),
@@ -174,7 +178,7 @@ Phusion Passenger(R) 7.0.0, pid 100, production, up 1m 20s
 Listening on 0.0.0.0:3000; 3 of at most 6 workers
 
 shop (rack, production) at example.com/shop in /srv/shop, as deploy
-  running; requests waiting: 2 (limit 100); workers starting: 1
+  running; requests waiting: 2 (limit 100); workers starting: 1; memory: 92.4 MB
   last spawn error: it raised
     there
   restarting: 1 of 3 workers replaced

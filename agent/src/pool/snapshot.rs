@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long measuring the memory of all workers may take; those that are left then are not measured.
+const MEASURING: Duration = Duration::from_secs(2);
 
 /// One instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +26,22 @@ pub struct InstanceStatus {
     pub max_pool_size: usize,
     /// One entry an application.
     pub groups: Vec<GroupStatus>,
+}
+
+impl InstanceStatus {
+    /// Measures the workers' memory. The kernel takes up to milliseconds for each, so this is not for a thread that serves.
+    pub fn measure_memory(&mut self) {
+        let deadline = Instant::now() + MEASURING;
+        for worker in self.groups.iter_mut().flat_map(|group| &mut group.workers) {
+            if Instant::now() > deadline {
+                return;
+            }
+            if let Ok(memory) = memory(worker.pid) {
+                worker.private_memory_bytes = Some(memory.private);
+                worker.proportional_memory_bytes = Some(memory.proportional);
+            }
+        }
+    }
 }
 
 /// All workers of one application.
@@ -56,6 +76,13 @@ pub struct GroupStatus {
     pub restart: Option<RestartStatus>,
     /// The workers.
     pub workers: Vec<WorkerStatus>,
+}
+
+impl GroupStatus {
+    /// The memory that its workers take in all, in bytes, as far as it was measured.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        self.workers.iter().filter_map(|worker| worker.proportional_memory_bytes).reduce(|sum, bytes| sum + bytes)
+    }
 }
 
 /// A restart that replaces one worker after the other.
@@ -123,8 +150,11 @@ pub struct WorkerStatus {
     pub handled: u64,
     /// How long it has been running.
     pub uptime_seconds: u64,
-    /// The memory that would be free without it, in bytes; `None` when the system does not say.
+    /// The memory that would be free without it, in bytes; `None` when the system does not say, or not soon enough.
     pub private_memory_bytes: Option<u64>,
+    /// The same with its part of what it shares with others, in bytes: the sum over all workers is what they take in all.
+    #[serde(default)]
+    pub proportional_memory_bytes: Option<u64>,
 }
 
 /// What a worker is doing.
@@ -152,21 +182,38 @@ impl fmt::Display for WorkerState {
     }
 }
 
+/// The memory of a process, in bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What would be free if it were gone.
+    pub private: u64,
+    /// The same and its part of what it shares: half of what it shares with one other, and so on.
+    pub proportional: u64,
+}
+
+/// The memory of process `pid`.
+///
+/// # Errors
+/// When the process is gone or belongs to somebody else.
+pub fn memory(pid: u32) -> io::Result<Memory> {
+    let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    Ok(Memory { private: sum(&smaps, &["Private_Clean", "Private_Dirty"]), proportional: sum(&smaps, &["Pss"]) })
+}
+
 /// The memory that would be free if process `pid` were gone, in bytes.
 ///
 /// # Errors
 /// When the process is gone or belongs to somebody else.
 pub fn private_memory(pid: u32) -> io::Result<u64> {
-    let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    Ok(sum_private(&smaps))
+    memory(pid).map(|memory| memory.private)
 }
 
 /// Lines look like `Private_Dirty:      1234 kB`. What the kernel adds to the format one day is skipped.
-fn sum_private(smaps: &str) -> u64 {
+fn sum(smaps: &str, names: &[&str]) -> u64 {
     let kilobytes = |line: &str| {
         let (name, rest) = line.split_once(':')?;
         let number: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        matches!(name, "Private_Clean" | "Private_Dirty").then_some(number)
+        names.contains(&name).then_some(number)
     };
     smaps.lines().filter_map(kilobytes).sum::<u64>() * 1024
 }
@@ -181,12 +228,13 @@ mod tests {
     #[case("00400000-7ffd [rollup]\nRss: 99 kB\nPrivate_Clean:   4 kB\nPrivate_Dirty:\t12 kB\nPrivate_Hugetlb: 8 kB\n", 16 * 1024)]
     #[case("Private_Dirty: many kB\nPrivate_Clean: 1\n", 0)]
     fn adds_clean_and_dirty(#[case] smaps: &str, #[case] bytes: u64) {
-        assert_eq!(sum_private(smaps), bytes);
+        assert_eq!(sum(smaps, &["Private_Clean", "Private_Dirty"]), bytes);
     }
 
     #[test]
     fn reads_a_living_process_only() {
-        assert!(private_memory(std::process::id()).unwrap() > 0);
-        private_memory(u32::MAX).unwrap_err();
+        let memory = memory(std::process::id()).unwrap();
+        assert!(0 < memory.private && memory.private <= memory.proportional, "{memory:?}");
+        super::memory(u32::MAX).unwrap_err();
     }
 }

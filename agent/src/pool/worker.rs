@@ -388,7 +388,8 @@ impl Worker {
             websockets,
             handled: self.handled(),
             uptime_seconds: self.age().as_secs(),
-            private_memory_bytes: super::snapshot::private_memory(pid).ok(),
+            private_memory_bytes: None,
+            proportional_memory_bytes: None,
         }
     }
 }

@@ -19,7 +19,8 @@ impl Group {
     }
 
     /// How many workers serve.
-    pub(in crate::pool) fn size(&self) -> usize {
+    #[must_use]
+    pub fn size(&self) -> usize {
         self.state.borrow().serving.len()
     }
 
