@@ -104,7 +104,8 @@ impl Stage {
         let route = kind as u32;
         // The route travels where the path would be.
         let mut frame = Vec::with_capacity(1024);
-        frame::push(&mut frame, frame::header(frame::Kind::Request, 0), &[kind as u8; 300]).expect("it is small");
+        let header = Header { flags: END, ..frame::header(frame::Kind::Request, 0) };
+        frame::push(&mut frame, header, &[kind as u8; 300]).expect("it is small");
         let is_safe = kind == Kind::Short;
         let request = Request { frame, body: None, is_safe, route, is_websocket: false, is_health_check: false };
         let exchange = Exchange::new(Rc::new(request), Rc::clone(&self.directory));
@@ -139,6 +140,9 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
         max_requests: 0,
         limits: Limits::default(),
         max_concurrent_requests: 0,
+        rolling_restarts: true,
+        resist_deployment_errors: true,
+        shutdown_timeout: Duration::from_secs(30),
         environment: "production".to_owned(),
     };
     let interpreters = Interpreters { ruby: Some("/bin/true".into()), python: None };
