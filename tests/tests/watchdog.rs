@@ -6,6 +6,7 @@ use passenger_tests::{App, Launch, Process, Request, Server, Status, ours_only, 
 use rstest::rstest;
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -163,6 +164,40 @@ fn systemd_hears_that_the_service_is_ready_and_lives() {
     assert_eq!([hear(), hear()], ["WATCHDOG=1", "WATCHDOG=1"]);
     server.end_with(Signal::SIGTERM);
     wait_until("it says that it stops", || hear() == "STOPPING=1");
+}
+
+#[rstest]
+fn systemd_may_open_the_sockets() {
+    ours_only!("our command");
+    // What systemd does: a socket as descriptor 3, and the process id of whom it is for.
+    let script = r#"
+        import os, socket, sys
+        path, command = sys.argv[1], sys.argv[2:]
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        os.dup2(listener.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+        os.execv(command[0], command)
+    "#;
+    let app = App::reference();
+    let path = app.scratch().join("activated.sock");
+    let ours = passenger_tests::command::passenger(&registry(&app));
+    let mut command = Command::new("python3");
+    let dedented: String =
+        script.lines().map(|line| format!("{}\n", line.strip_prefix("        ").unwrap_or(line))).collect();
+    command.args(["-c", &dedented]).arg(&path).arg(ours.get_program()).args(ours.get_args());
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.arg("start").arg(app.root());
+    let mut server = Server::of(app).socket(path.clone()).by(command).start();
+    assert_eq!(server.get("/hello").status, 200);
+    let agent = Status::of(&server).agent();
+    agent.signal(Signal::SIGKILL);
+    assert_eq!(server.get("/hello").status, 200);
+    server.end_with(Signal::SIGTERM);
+    // It was the test's, and its file is whoever's made it; nobody listens any more.
+    assert!(std::os::unix::net::UnixStream::connect(&path).is_err());
 }
 
 #[rstest]

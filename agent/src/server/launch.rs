@@ -17,7 +17,10 @@ use crate::{pid_file, sys};
 /// # Errors
 /// An address that can't be had, files that can't be written; in the background, why no agent could start.
 pub fn launch(mut plan: Plan) -> Result<(), StartError> {
-    let bound = listeners::bind(&plan.instance.listen).map_err(StartError)?;
+    let mut bound = listeners::activated(&|name| std::env::var(name).ok()).map_err(StartError)?;
+    if bound.is_empty() {
+        bound = listeners::bind(&plan.instance.listen).map_err(StartError)?;
+    }
     let log = logging::open(plan.instance.log_file.as_deref()).map_err(StartError)?;
     let report = match daemon::split(&plan.instance, log.as_ref())? {
         daemon::Side::Parent(outcome) => {

@@ -66,6 +66,14 @@ pub fn is_deaf(descriptor: &impl AsFd) -> bool {
     nothing == Err(Errno::EPIPE)
 }
 
+/// Whether connections can be accepted on it.
+///
+/// # Errors
+/// What `getsockopt(2)` says, `ENOTSOCK` among others.
+pub fn listens(descriptor: &impl AsFd) -> io::Result<bool> {
+    Ok(nix::sys::socket::getsockopt(descriptor, sockopt::AcceptConn)?)
+}
+
 /// A listening TCP socket, non-blocking.
 ///
 /// # Errors
