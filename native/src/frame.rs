@@ -36,6 +36,10 @@ pub const BINARY: u16 = 2;
 /// In the `aux` of a [`Kind::Message`] frame: the conversation ends; code and reason as RFC 6455, 5.5.1 has them.
 pub const CLOSE: u16 = 8;
 
+/// In the `aux` of a [`Kind::Cancel`] frame from the agent to a multiplexed worker: not the client has gone, but the request
+/// has been running for too long. The worker answers with END at once, and stops what it is doing for it.
+pub const STOP: u16 = 1;
+
 /// What a frame is. Numbers 2 and 11 are kept for streamed uploads and out-of-band work; a receiver that does not know
 /// them closes the channel, as for any unknown kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +61,7 @@ pub enum Kind {
     Message = 8,
     /// Worker to agent: a descriptor; from here on the client's connection and it are one pipe.
     Upgrade = 9,
-    /// Either way: the sender has given this stream up. `aux` is 0.
+    /// Either way: the sender has given this stream up. `aux` is 0 or, without END, [`STOP`].
     Cancel = 10,
 }
 
@@ -168,7 +172,7 @@ impl Header {
             Kind::Message => (true, true, true),
             Kind::File => (self.aux == 1, self.is_end(), true),
             Kind::Upgrade => (self.aux == 1, self.is_end(), self.length == 0),
-            Kind::Cancel => (self.aux == 0, true, self.length == 0),
+            Kind::Cancel => (self.aux == 0 || (self.aux == STOP && !self.is_end()), true, self.length == 0),
         };
         for (fits, field) in [(descriptors, "descriptor count"), (end, "END flag"), (length, "payload length")] {
             if !fits {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failed expectation is the point")]
 
 use passenger_native::error::ProtocolError::{self, Invalid, PayloadTooLong, Truncated, UnknownKind};
-use passenger_native::frame::{self, BINARY, CLOSE, END, Header, Kind, MORE, TEXT, UPGRADE, header};
+use passenger_native::frame::{self, BINARY, CLOSE, END, Header, Kind, MORE, STOP, TEXT, UPGRADE, header};
 use passenger_native::headers::BlockWriter;
 use passenger_native::request::{self, Body, Protocol, RequestLine, Scheme};
 use passenger_native::response::{self, FileRange, ResponseWriter};
@@ -60,6 +60,7 @@ fn encode(name: &str) -> Vec<u8> {
             frame::push(&mut out, Header { flags: END, aux: 1, value: 310, ..header(Kind::Upgrade, 258) }, b"")
         }
         "cancel-from-agent" => frame::push(&mut out, header(Kind::Cancel, 258), b""),
+        "cancel-stop" => frame::push(&mut out, Header { aux: STOP, ..header(Kind::Cancel, 258) }, b""),
         "cancel-from-worker" => {
             frame::push(&mut out, Header { flags: END, value: 40, ..header(Kind::Cancel, 258) }, b"")
         }

@@ -118,6 +118,7 @@ class AsgiChannel:
         fd: int,
         event_loop: asyncio.AbstractEventLoop,
         start: Callable[[AsgiStream, dict[str, Any], int | None], None],
+        stop: Callable[[AsgiStream], None],
         ended: Callable[[Exception | None], None],
         http: dict[str, Any],
         websocket: dict[str, Any],
@@ -127,7 +128,8 @@ class AsgiChannel:
         """Takes charge of the descriptor.
 
         `start(stream, scope, body)` is called for each request; `body` is the descriptor of the file with the body, if
-        it is in one, and the callee's to close. `ended(error)` is called once, when nothing more can be received.
+        it is in one, and the callee's to close. `stop(stream)` is called for a request that has been running for too
+        long; its stream has ended. `ended(error)` is called once, when nothing more can be received.
         `http` and `websocket` are what scopes have in common; of the dicts that `copied` names each scope gets a copy.
         `eager`: whether `start` runs the application itself up to its first wait."""
 

@@ -55,10 +55,11 @@ def tasks(loop: asyncio.AbstractEventLoop) -> str:
     """What waits on the loop, and which ASGI requests and WebSockets that is for. For any thread."""
     import asyncio  # which WSGI applications may do without
 
-    return f"[passenger] tasks of process {os.getpid()}:\n{''.join(map(_task, asyncio.all_tasks(loop)))}"
+    return f"[passenger] tasks of process {os.getpid()}:\n{''.join(map(task, asyncio.all_tasks(loop)))}"
 
 
-def _task(task: asyncio.Task[Any]) -> str:
+def task(task: asyncio.Task[Any]) -> str:
+    """What a task waits for, and which request or WebSocket that is for."""
     frames = list(_suspended(task.get_coro()))
     scopes = (frame.f_locals.get("scope") for frame in frames)
     scope = next((scope for scope in scopes if isinstance(scope, dict)), None)

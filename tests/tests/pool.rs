@@ -5,7 +5,7 @@ use passenger_tests::{
     App, Connection, Language, Process, Request, Server, Status, not_over, ours_only, wait_for, wait_until,
 };
 use rstest::rstest;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Sends a request that waits at this gate.
 fn send_to_gate(server: &Server, gate: &str) -> Connection {
@@ -192,31 +192,6 @@ fn a_worker_that_ends_itself_is_reported_and_replaced(#[case] path: &str, #[case
     server.wait_for_log(&victim.to_string());
     server.wait_for_log(cause);
     assert_ne!(server.get("/").number(), victim);
-}
-
-#[rstest]
-fn a_worker_is_replaced_after_max_requests() {
-    ours_only!("about Passenger's own pool");
-    let server = Server::of(App::reference()).argument("--max-requests").argument("5").start();
-    let mut handled: HashMap<i32, u32> = HashMap::new();
-    let mut connection = server.connect();
-    for _ in 0..23 {
-        let answer = connection.request(&Request::get("/pid"));
-        assert_eq!(answer.status, 200);
-        *handled.entry(answer.number()).or_default() += 1;
-    }
-    assert!(handled.values().all(|count| *count <= 5), "{handled:?}");
-    wait_until("the old workers are gone", || handled.keys().filter(|pid| Process(**pid).is_alive()).count() <= 1);
-}
-
-#[rstest]
-fn max_requests_holds_a_leak_in_check() {
-    ours_only!("about Passenger's own pool");
-    let server = Server::of(App::fixture("leaky")).argument("--max-requests").argument("3").start();
-    for _ in 0..10 {
-        let text = server.get("/10").text().to_owned();
-        assert!(["10 MB", "20 MB", "30 MB"].iter().any(|size| text.contains(size)), "{text}");
-    }
 }
 
 #[rstest]

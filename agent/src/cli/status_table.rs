@@ -6,6 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 const COLUMNS: [&str; 6] = ["PID", "STATE", "SESSIONS", "HANDLED", "UPTIME", "MEMORY"];
 
+/// A request that has been running for longer than this is worth being looked at, in seconds.
+const LONG: u64 = 10;
+
 /// Several lines, the last one ended.
 pub(super) fn render(status: &InstanceStatus) -> String {
     let workers: usize = status.groups.iter().map(|group| group.workers.len()).sum();
@@ -78,12 +81,20 @@ fn render_restart(text: &mut String, restart: &RestartStatus) {
 fn row(worker: &WorkerStatus) -> [String; 6] {
     [
         worker.pid.to_string(),
-        worker.state.to_string(),
+        state(worker),
         sessions(worker),
         worker.handled.to_string(),
         duration(worker.uptime_seconds),
         worker.private_memory_bytes.map_or("unknown".to_owned(), megabytes),
     ]
+}
+
+/// What it does, and for how long it has been with the same request if that is long.
+fn state(worker: &WorkerStatus) -> String {
+    match worker.longest_request_seconds {
+        Some(seconds) if seconds >= LONG => format!("{} for {}", worker.state, duration(seconds)),
+        _ => worker.state.to_string(),
+    }
 }
 
 /// Requests out of how many at most, and the WebSockets that are open besides: `3/1000 + 12`.
@@ -135,6 +146,7 @@ mod tests {
             websockets: 0,
             handled,
             uptime_seconds: 75,
+            longest_request_seconds: (handled == 7).then_some(61),
             private_memory_bytes,
             proportional_memory_bytes: private_memory_bytes.map(|bytes| bytes * 2),
         };
@@ -184,10 +196,10 @@ shop (rack, production) at example.com/shop in /srv/shop, as deploy
   restarting: 1 of 3 workers replaced
   the new version does not start (last tried Sun, 09 Sep 2001 01:46:40 GMT, next try in 4 s): no such file
     in x
-  PID  STATE     SESSIONS     HANDLED  UPTIME  MEMORY
-  101  busy      1/1          12345    1m 15s  45.2 MB
-  102  draining  1/1          0        1m 15s  unknown
-  103  busy      1/1000 + 12  7        1m 15s  1.0 MB
+  PID  STATE           SESSIONS     HANDLED  UPTIME  MEMORY
+  101  busy            1/1          12345    1m 15s  45.2 MB
+  102  draining        1/1          0        1m 15s  unknown
+  103  busy for 1m 1s  1/1000 + 12  7        1m 15s  1.0 MB
 ";
         assert_eq!(render(&status), expected);
     }

@@ -9,6 +9,10 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use passenger_native::error::ProtocolError;
+use passenger_native::frame::{HEADER_LEN, Header};
+use passenger_native::request;
+use tokio::time::Instant;
 
 use super::service_times::Route;
 use super::session::{Ending, Event};
@@ -31,6 +35,19 @@ pub struct Request {
     pub is_health_check: bool,
 }
 
+impl Request {
+    /// Method and path, for the log: without the query, as that may hold what nobody should read there.
+    ///
+    /// # Errors
+    /// When the frame is not what it should be.
+    pub fn summary(&self) -> Result<String, ProtocolError> {
+        let header = Header::decode(&self.frame)?.ok_or(ProtocolError::Truncated("the frame header"))?;
+        let line = request::decode(&header, &self.frame[HEADER_LEN..])?.line;
+        let path = line.target.split(|&byte| byte == b'?').next().unwrap_or_default();
+        Ok(format!("{} {}", line.method.escape_ascii(), path.escape_ascii()))
+    }
+}
+
 struct State {
     heads: VecDeque<Event>,
     buffer: Buffer,
@@ -50,6 +67,8 @@ pub struct Exchange {
     abandoned: Cell<bool>,
     slot: RefCell<Weak<Slot>>,
     stream: Cell<u32>,
+    /// When it was given to a slot.
+    began: Cell<Option<Instant>>,
 }
 
 impl Exchange {
@@ -71,6 +90,7 @@ impl Exchange {
             abandoned: Cell::new(false),
             slot: RefCell::new(Weak::new()),
             stream: Cell::new(0),
+            began: Cell::new(None),
         })
     }
 
@@ -90,6 +110,16 @@ impl Exchange {
     pub(super) fn enter(&self, slot: &Rc<Slot>, stream: u32) {
         *self.slot.borrow_mut() = Rc::downgrade(slot);
         self.stream.set(stream);
+    }
+
+    /// Notes when it was given to a slot.
+    pub(super) fn begin(&self, now: Instant) {
+        self.began.set(Some(now));
+    }
+
+    /// When it was given to a slot.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.began.get()
     }
 
     /// Where it has gone, and its stream there.

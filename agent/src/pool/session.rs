@@ -76,6 +76,8 @@ pub enum Ending {
     QueueFull,
     /// It waited for a worker for longer than a request may.
     WaitedTooLong,
+    /// A worker took longer for it than it may.
+    Overdue,
     /// No worker could be started.
     NotSpawned(Rc<SpawnError>),
     /// The server is ending.

@@ -150,6 +150,9 @@ pub struct WorkerStatus {
     pub handled: u64,
     /// How long it has been running.
     pub uptime_seconds: u64,
+    /// How long the request has been running that has been running longest; `None` when there is none.
+    #[serde(default)]
+    pub longest_request_seconds: Option<u64>,
     /// The memory that would be free without it, in bytes; `None` when the system does not say, or not soon enough.
     pub private_memory_bytes: Option<u64>,
     /// The same with its part of what it shares with others, in bytes: the sum over all workers is what they take in all.

@@ -8,12 +8,15 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use tokio::time::Instant;
+
 use super::slot::Slot;
 
 /// The current turn; shared by all who act once in it.
 #[derive(Default)]
 pub struct Turn {
     number: Cell<u64>,
+    now: Cell<Option<Instant>>,
     ending: Cell<bool>,
     dirty: RefCell<Vec<Rc<Slot>>>,
     waker: RefCell<Option<Waker>>,
@@ -25,6 +28,15 @@ impl Turn {
     pub fn number(&self) -> u64 {
         self.ask_for_end();
         self.number.get()
+    }
+
+    /// The time, read at most once a turn.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.ask_for_end();
+        let now = self.now.get().unwrap_or_else(Instant::now);
+        self.now.set(Some(now));
+        now
     }
 
     /// Has a slot's frames sent at the end of the turn.
@@ -49,6 +61,7 @@ impl Turn {
             self.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone());
             self.ending.set(false);
             self.number.set(self.number.get() + 1);
+            self.now.set(None);
             std::mem::swap(&mut sending, &mut *self.dirty.borrow_mut());
             let sent: usize = sending.drain(..).map(|slot| slot.flush()).sum();
             if sent > 1 {

@@ -15,6 +15,7 @@ use std::cmp::Reverse;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use nix::sys::socket::Shutdown;
 use tokio::time::{Instant, timeout};
 
@@ -63,6 +64,10 @@ pub struct Worker {
     evicted: Cell<bool>,
     /// It began to leave by itself.
     departs: Cell<bool>,
+    /// After how many requests it is replaced; 0 for never.
+    lifetime: u64,
+    /// When it was found to hang.
+    condemned: Cell<Option<Instant>>,
 }
 
 impl Worker {
@@ -93,6 +98,8 @@ impl Worker {
             last_used: Cell::new(0),
             evicted: Cell::new(false),
             departs: Cell::new(false),
+            lifetime: group.config().lifetime(),
+            condemned: Cell::new(None),
         });
         let slots: std::io::Result<Vec<_>> = channels
             .into_iter()
@@ -298,6 +305,37 @@ impl Worker {
         });
     }
 
+    /// Whether it has answered as many requests as it may.
+    pub(super) fn has_had_its_time(&self) -> bool {
+        self.lifetime != 0 && self.handled() >= self.lifetime && self.is_serving()
+    }
+
+    /// Since when it has not ended a request that was given up.
+    pub(super) fn given_up_since(&self) -> Option<Instant> {
+        self.slots().iter().filter_map(|slot| slot.given_up_since()).min()
+    }
+
+    /// Whether it has no other requests than those that were given up. Of a worker whose event loop hangs all hang.
+    pub(super) fn has_only_given_up(&self) -> bool {
+        let is_over = |slot: &Rc<Slot>| slot.load().requests == 0 || slot.given_up_since().is_some();
+        self.multiplexed || self.slots().iter().all(is_over)
+    }
+
+    /// Notes that it hangs.
+    pub(super) fn condemn(&self) {
+        self.condemned.set(Some(Instant::now()));
+    }
+
+    /// When it was found to hang.
+    pub(super) fn condemned_at(&self) -> Option<Instant> {
+        self.condemned.get()
+    }
+
+    /// Sends a signal to its process alone.
+    pub(super) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Ends it and everything in its process group at once.
     pub fn kill(&self) {
         self.process.kill();
@@ -376,6 +414,7 @@ impl Worker {
             State::Leaving | State::Asked | State::Gone => WorkerState::Draining,
         };
         let pid = self.pid().unsigned_abs();
+        let running_since = self.slots().iter().filter_map(|slot| slot.running_since()).min();
         WorkerStatus {
             pid,
             state,
@@ -388,6 +427,7 @@ impl Worker {
             websockets,
             handled: self.handled(),
             uptime_seconds: self.age().as_secs(),
+            longest_request_seconds: running_since.map(|since| since.elapsed().as_secs()),
             private_memory_bytes: None,
             proportional_memory_bytes: None,
         }

@@ -38,6 +38,11 @@ pub async fn send(
             "Too many requests are waiting already. Please try again in a moment.",
         )
         .retry_after(5),
+        Ending::Overdue => Page::plain(
+            504,
+            "The application took too long",
+            "It did not answer this request within the time that it has. The server's log tells more.",
+        ),
         Ending::WaitedTooLong => Page::plain(
             504,
             "This website is under heavy load",

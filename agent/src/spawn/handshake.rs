@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use passenger_native::control::{FromProcess, PROTOCOL, ToProcess, check_version, tail};
 use tokio::time::{Instant, timeout_at};
@@ -113,6 +114,8 @@ impl<'a> Starting<'a> {
 
     async fn too_slow(&self) -> SpawnError {
         let seconds = self.launch.start_timeout.as_secs();
+        // It prints where its threads are.
+        self.process.signal(Signal::SIGQUIT);
         self.error(format!("it was not ready within {seconds} s"))
             .await
             .with_hint("If it needs longer, raise --start-timeout; if it hangs, the output below may tell where")

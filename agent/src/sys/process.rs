@@ -71,6 +71,24 @@ pub fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) })
 }
 
+/// Sends a signal to the process of a [`pidfd`].
+///
+/// # Errors
+/// `ESRCH` when it is gone.
+pub fn signal(process: &OwnedFd, signal: Signal) -> io::Result<()> {
+    // SAFETY: no information comes with the signal, so that the kernel reads no memory of ours.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process.as_raw_fd(),
+            signal as libc::c_int,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    Errno::result(result).map(drop).map_err(io::Error::from)
+}
+
 /// Sends a signal to every process of a group; one that is already gone is no error.
 pub fn signal_group(leader: Pid, signal: Signal) {
     // Group 0 and 1 would mean our own and everybody.

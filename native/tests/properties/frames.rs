@@ -1,7 +1,7 @@
 //! The header of a frame.
 
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{self, BINARY, CLOSE, END, HEADER_LEN, Header, Kind, MAX_PAYLOAD, TEXT};
+use passenger_native::frame::{self, BINARY, CLOSE, END, HEADER_LEN, Header, Kind, MAX_PAYLOAD, STOP, TEXT};
 use proptest::prelude::*;
 
 use crate::bytes;
@@ -29,7 +29,7 @@ fn frame_header() -> impl Strategy<Value = Header> {
             Kind::Window => (0, flags & !END, 0),
             Kind::Message => (length, flags, [TEXT, BINARY, CLOSE][usize::from(aux % 3)]),
             Kind::Upgrade => (0, flags | END, 1),
-            Kind::Cancel => (0, flags, 0),
+            Kind::Cancel => (0, flags, if flags & END == 0 { aux % 2 } else { 0 }),
         };
         Header { length, kind, flags, aux, stream, value }
     })
@@ -63,7 +63,8 @@ proptest! {
         let allowed = match header.kind {
             Kind::Request => aux <= 1,
             Kind::File | Kind::Upgrade => aux == 1,
-            Kind::Cancel | Kind::Window => aux == 0,
+            Kind::Cancel => aux == 0 || (aux == STOP && !header.is_end()),
+            Kind::Window => aux == 0,
             Kind::Message => [TEXT, BINARY, CLOSE].contains(&aux),
             Kind::Response | Kind::Data | Kind::Informational => true,
         };

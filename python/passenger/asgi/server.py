@@ -108,7 +108,7 @@ class Server:
         tasks = Tasks(self._app, self._settings.show_errors, event_loop.task_maker(loop))
         http, websocket = scopes.http(lifespan.state), scopes.websocket(lifespan.state)
         self._channels = [
-            AsgiChannel(fd, loop, tasks.start, self._end, http, websocket, scopes.COPIED, event_loop.EAGER)
+            AsgiChannel(fd, loop, tasks.start, tasks.stop, self._end, http, websocket, scopes.COPIED, event_loop.EAGER)
             for fd in self._descriptors
         ]
         self._open = len(self._channels)

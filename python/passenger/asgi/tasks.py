@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from .. import error_report
+from .. import diagnosis, error_report
 from .._native import Disconnected
 from ..error_report import ErrorReport
 from .event_loop import TaskMaker
@@ -43,6 +43,14 @@ class Tasks:
             task = self._make_task(self._serve_spooled(stream, scope, body))
         if not task.done():
             self._running[stream] = task
+
+    def stop(self, stream: AsgiStream) -> None:
+        """Cancels the task of a request that has been running for longer than it may, and says where it is."""
+        task = self._running.get(stream)
+        if task is not None:
+            where = diagnosis.task(task)
+            sys.stderr.write(f"[passenger] process {os.getpid()} cancels a request that takes too long:\n{where}")
+            task.cancel()
 
     async def finish(self, timeout: float) -> None:
         """Returns when all tasks have ended, if need be by cancelling them after `timeout` seconds."""

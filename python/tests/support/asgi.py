@@ -50,6 +50,10 @@ class Channel(AgentEnd):
     def cancel(self, stream: int = 1) -> None:
         self.write(frames.cancel(stream))
 
+    def stop(self, stream: int = 1) -> None:
+        """Cancels a request that has taken too long."""
+        self.write(frames.frame(10, stream, aux=1))
+
     def connect(self, stream: int = 1, protocols: str = "") -> None:
         """Sends a handshake."""
         headers = [("host", "example.com")] + ([("sec-websocket-protocol", protocols)] if protocols else [])

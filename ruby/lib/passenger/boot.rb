@@ -52,6 +52,7 @@ module Passenger
       # A terminal sends Ctrl-C to all processes in it; who leaves when is the agent's decision. (A block, because
       # programs that the application starts would inherit "IGNORE".)
       trap("INT") { nil }
+      # Also asked for when the application does not start in time.
       trap("QUIT") { Diagnosis.print }
     end
 

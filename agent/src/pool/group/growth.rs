@@ -99,6 +99,8 @@ impl Group {
         state.note_outdated(&worker);
         state.serving.push(worker);
         drop(state);
+        self.watch_requests();
+        self.watch_memory();
         self.feed();
     }
 }

@@ -13,9 +13,12 @@ mod ending;
 mod eviction;
 mod failure;
 mod growth;
+mod memory;
 mod placement;
 mod queue;
 mod queue_time;
+mod replacement;
+mod request_time;
 mod restart;
 mod roll;
 mod roster;
@@ -72,6 +75,12 @@ impl GroupConfig {
         self.rolling_restarts && !self.is_development()
     }
 
+    /// After how many requests one worker is replaced; 0 for never.
+    #[must_use]
+    pub fn lifetime(&self) -> u64 {
+        self.limits.lifetime(self.max_requests)
+    }
+
     /// Whether a developer is looking: errors are shown, and a restart is waited for.
     #[must_use]
     pub fn is_development(&self) -> bool {
@@ -90,6 +99,8 @@ struct State {
     spawner: Rc<Spawner>,
     /// A restart that replaces one worker after the other.
     roll: Option<Roll>,
+    /// The worker whose successor is being started.
+    replaced: Option<Rc<Worker>>,
     serving: Vec<Rc<Worker>>,
     leaving: Vec<Rc<Worker>>,
     queue: Queue,
@@ -114,6 +125,8 @@ pub struct Group {
     me: Weak<Self>,
     retry_planned: Cell<bool>,
     queue_watched: Cell<bool>,
+    requests_watched: Cell<bool>,
+    memory_watched: Cell<bool>,
 }
 
 impl Group {
@@ -129,6 +142,7 @@ impl Group {
         let state = State {
             spawner: new_spawner(),
             roll: None,
+            replaced: None,
             serving: Vec::new(),
             leaving: Vec::new(),
             queue: Queue::default(),
@@ -150,6 +164,8 @@ impl Group {
             me: me.clone(),
             retry_planned: Cell::new(false),
             queue_watched: Cell::new(false),
+            requests_watched: Cell::new(false),
+            memory_watched: Cell::new(false),
         });
         group.capacity.join(&group);
         group
@@ -238,11 +254,8 @@ impl Group {
     /// A worker has answered a request.
     pub(in crate::pool) fn answered(&self, worker: &Rc<Worker>, request: &Request, micros: u32) {
         self.times.borrow_mut().record(request.route, micros);
-        let max_requests = self.config().max_requests;
-        if max_requests != 0 && worker.handled() >= max_requests && worker.is_serving() {
+        if worker.has_had_its_time() && self.replace(worker) {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
-            self.retire(worker);
-            self.keep_up(false);
         }
         if !self.state.borrow().queue.is_empty() {
             self.feed();
@@ -254,7 +267,7 @@ impl Group {
     pub(in crate::pool) fn retire(&self, worker: &Rc<Worker>) {
         self.roster.borrow_mut().leave(worker);
         let mut state = self.state.borrow_mut();
-        state.serving.retain(|other| !Rc::ptr_eq(other, worker));
+        state.stops_serving(worker);
         state.leaving.push(Rc::clone(worker));
         drop(state);
         worker.leave();
@@ -264,7 +277,7 @@ impl Group {
     pub(in crate::pool) fn forget(&self, worker: &Rc<Worker>, unexpected: bool) {
         self.roster.borrow_mut().leave(worker);
         let mut state = self.state.borrow_mut();
-        state.serving.retain(|other| !Rc::ptr_eq(other, worker));
+        state.stops_serving(worker);
         state.leaving.retain(|other| !Rc::ptr_eq(other, worker));
         let emptied = if state.serving.is_empty() && state.leaving.is_empty() { state.emptied.take() } else { None };
         drop(state);
@@ -297,7 +310,7 @@ impl Group {
             state: condition,
             queue_size: state.queue.count(),
             queue_max: config.max_queue,
-            spawning: state.spawning,
+            spawning: state.spawning + usize::from(state.replaced.is_some()),
             restart: state.roll.as_ref().map(Roll::status),
             last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),
             workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status(most)).collect(),

@@ -11,6 +11,7 @@ mod credit;
 mod messages;
 mod ordered;
 mod outlet;
+mod overdue;
 mod reading;
 mod streams;
 
@@ -189,6 +190,7 @@ impl Slot {
             }
         };
         exchange.enter(self, stream);
+        exchange.begin(self.turn.now());
         self.outlet.borrow_mut().request(exchange.request(), stream, flags);
         self.flush_later();
         self.changed();

@@ -41,6 +41,8 @@ pub struct Queue {
     entries: VecDeque<Entry>,
     /// Since when the first of them is at the front, and whether its body is on its way.
     front_since: Option<Instant>,
+    /// When the first was given up, because it takes too long.
+    given_up: Option<Instant>,
     streaming: bool,
     /// A task looks after those that stand behind the first.
     watched: bool,
@@ -158,6 +160,7 @@ impl Queue {
         front.iter().for_each(|entry| self.discount(entry));
         self.front_since = if self.entries.is_empty() { None } else { Some(Instant::now()) };
         self.streaming = false;
+        self.given_up = None;
         Ok(front.map(|entry| entry.exchange))
     }
 
@@ -169,6 +172,24 @@ impl Queue {
     /// Those behind the one that is being served.
     pub fn behind(&self) -> Vec<Rc<Exchange>> {
         self.entries.iter().skip(1).map(|entry| Rc::clone(&entry.exchange)).collect()
+    }
+
+    /// Since when the first is being served.
+    pub fn running_since(&self) -> Option<Instant> {
+        self.front_since
+    }
+
+    /// Gives the first up if it has been served since `time` or longer, once.
+    pub fn give_up_since(&mut self, time: Instant) -> Option<Rc<Exchange>> {
+        let is_late = self.front_since.is_some_and(|since| since <= time) && self.given_up.is_none();
+        let late = self.front().filter(|_| is_late)?;
+        self.given_up = Some(Instant::now());
+        Some(late)
+    }
+
+    /// When the first was given up, if it is still there.
+    pub fn given_up_since(&self) -> Option<Instant> {
+        self.given_up
     }
 
     /// The exchange that is being served.
@@ -227,6 +248,21 @@ mod tests {
         #[case] brief: [Option<u32>; 2],
     ) {
         assert_eq!(queue(ahead).outlook(), Outlook { wait, brief });
+    }
+
+    #[test]
+    fn only_the_first_is_given_up_and_once() {
+        let mut queue = queue(&[Some(5), Some(5)]);
+        let now = Instant::now();
+        assert!(queue.give_up_since(now - LATE).is_none(), "it has not been running for that long");
+        let first = queue.front().unwrap();
+        assert!(queue.give_up_since(now).is_some_and(|late| Rc::ptr_eq(&late, &first)));
+        assert!(queue.give_up_since(now).is_none() && queue.given_up_since().is_some());
+        let end = Header { flags: passenger_native::frame::END, ..passenger_native::frame::header(Kind::Cancel, 1) };
+        queue.take(end, Bytes::new(), &mut Inbox::new()).unwrap();
+        assert_eq!(queue.given_up_since(), None);
+        assert!(queue.give_up_since(now).is_none(), "the time in the queue does not count");
+        assert!(queue.give_up_since(Instant::now()).is_some());
     }
 
     #[test]

@@ -44,6 +44,8 @@ struct Stream {
     sent: bool,
     /// The agent has said its last word on it: a close or a Cancel.
     finished: bool,
+    /// When it was given up, because it takes too long.
+    given_up: Option<Instant>,
     /// It is known to be short.
     short: bool,
     inflow: Inflow,
@@ -138,6 +140,7 @@ impl Streams {
             phase: Phase::Asked,
             sent: false,
             finished: false,
+            given_up: None,
             short: expected.is_some(),
             inflow: Inflow::default(),
             outflow: Outflow::default(),
@@ -287,6 +290,36 @@ impl Streams {
     /// Returns whether the agent may say its last word on a stream, which it does now.
     pub fn finish(&mut self, number: u32) -> bool {
         self.get(number).is_some_and(|stream| !std::mem::replace(&mut stream.finished, true))
+    }
+
+    fn requests_in_worker(&self) -> impl Iterator<Item = &Stream> {
+        let all = self.places.iter().filter_map(|place| place.stream.as_ref());
+        all.filter(|stream| stream.phase != Phase::WebSocket)
+    }
+
+    /// Since when the request is there that has been there longest.
+    pub fn running_since(&self) -> Option<Instant> {
+        self.requests_in_worker().filter_map(|stream| stream.exchange.began()).min()
+    }
+
+    /// Gives those up that have been there since `time` or longer, each once; the agent's last word on them is to be sent.
+    pub fn give_up_since(&mut self, time: Instant) -> Vec<(u32, Rc<Exchange>)> {
+        let mut late = Vec::new();
+        for (index, place) in self.places.iter_mut().enumerate() {
+            let Some(stream) = &mut place.stream else { continue };
+            let is_late = stream.exchange.began().is_some_and(|began| began <= time) && stream.given_up.is_none();
+            if is_late && stream.phase != Phase::WebSocket {
+                stream.given_up = Some(Instant::now());
+                stream.finished = true;
+                late.push((place.uses << PLACE_BITS | index as u32, Rc::clone(&stream.exchange)));
+            }
+        }
+        late
+    }
+
+    /// Since when the worker has not ended one that was given up.
+    pub fn given_up_since(&self) -> Option<Instant> {
+        self.requests_in_worker().filter_map(|stream| stream.given_up).min()
     }
 
     /// Has everybody look again who waits to send.
@@ -463,6 +496,27 @@ mod tests {
         assert!(streams.say(number, 10));
         assert!(streams.finish(number));
         assert!(!streams.finish(number) && !streams.say(number, 10));
+    }
+
+    #[test]
+    fn requests_are_given_up_once_and_websockets_never() {
+        let mut streams = Streams::default();
+        let [(early, _), (late, _), (socket, _)] = [exchange(false), exchange(false), exchange(true)];
+        let start = Instant::now();
+        let second = std::time::Duration::from_secs(1);
+        for (asked, began) in [(&early, start), (&late, start + second), (&socket, start)] {
+            asked.begin(began);
+        }
+        let number = streams.insert(Rc::clone(&early), None);
+        streams.insert(late, None);
+        let handshake = streams.insert(socket, None);
+        take(&mut streams, frame(Kind::Response, handshake, UPGRADE, 101), &[0; 4]).unwrap();
+        let given_up: Vec<_> = streams.give_up_since(start).into_iter().map(|(number, _)| number).collect();
+        assert_eq!(given_up, [number]);
+        assert!(streams.give_up_since(start).is_empty() && streams.given_up_since().is_some());
+        assert!(!streams.finish(number), "the agent has said its last word");
+        take(&mut streams, frame(Kind::Cancel, number, END, 0), b"").unwrap();
+        assert_eq!(streams.given_up_since(), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, IntoRawFd, RawFd};
 use nix::sys::socket::{self, Shutdown};
 use passenger_native::connection::Connection;
 use passenger_native::error::ProtocolError;
-use passenger_native::frame::{CLOSE, Header, Kind, UPGRADE};
+use passenger_native::frame::{CLOSE, Header, Kind, STOP, UPGRADE};
 use passenger_native::request::{self, Body};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -30,8 +30,9 @@ const FLUSH_AT: usize = 256 * 1024;
 pub(crate) struct Channel {
     connection: Connection,
     event_loop: Py<PyAny>,
-    /// Python's `start(stream, scope, body)` and `ended(error)`.
+    /// Python's `start(stream, scope, body)`, `stop(stream)` and `ended(error)`.
     start: Py<PyAny>,
+    stop: Py<PyAny>,
     ended: Py<PyAny>,
     scopes: Scopes,
     /// Whether `start` runs the application up to its first wait.
@@ -63,7 +64,8 @@ struct Callbacks {
 #[pymethods]
 impl Channel {
     /// Takes charge of the descriptor. `start(stream, scope, body)` is called for each request, where `body` is None or the
-    /// descriptor of the file with the body; `ended(error)` when nothing more can be received, with the reason if it is
+    /// descriptor of the file with the body; `stop(stream)` for one that has been running for too long, and has ended;
+    /// `ended(error)` when nothing more can be received, with the reason if it is
     /// not the usual. `http` and `websocket` are what scopes have in common; `copied` names dicts in them of which each request gets
     /// a copy. `eager`: `start` runs the application itself, not later from the loop.
     #[new]
@@ -72,6 +74,7 @@ impl Channel {
         fd: RawFd,
         event_loop: Py<PyAny>,
         start: Py<PyAny>,
+        stop: Py<PyAny>,
         ended: Py<PyAny>,
         http: &Bound<'_, PyDict>,
         websocket: &Bound<'_, PyDict>,
@@ -83,6 +86,7 @@ impl Channel {
             connection: Connection::new(socket),
             event_loop,
             start,
+            stop,
             ended,
             scopes: Scopes::new(http, websocket, copied)?,
             eager,
@@ -209,8 +213,19 @@ impl Channel {
                 Kind::Window | Kind::Message | Kind::Cancel => {
                     let Some(stream) = this.streams.get(&header.stream) else { continue };
                     let stream = stream.bind(py).clone();
-                    let mut stream = stream.try_borrow_mut()?;
+                    let stop = (header.kind == Kind::Cancel && header.aux == STOP).then(|| this.stop.clone_ref(py));
                     drop(this);
+                    if let Some(stop) = stop {
+                        let mut overdue = stream.try_borrow_mut()?;
+                        overdue.lose(py)?;
+                        overdue.give_up(py, INTERNAL_ERROR)?;
+                        drop(overdue);
+                        if let Err(error) = stop.bind(py).call1((stream,)) {
+                            error.write_unraisable(py, Some(stop.bind(py)));
+                        }
+                        continue;
+                    }
+                    let mut stream = stream.try_borrow_mut()?;
                     match header.kind {
                         Kind::Window => stream.grant(py, header.value)?,
                         Kind::Cancel => stream.lose(py)?,
