@@ -17,8 +17,8 @@ module TestRun
   }.freeze
   # Scenarios that expect the same of an application in any language.
   OF_ANY_LANGUAGE = %w[
-    departure ending http_framing http_semantics limits placement pool recycling response_bodies restart spawning
-    static_files surroundings uploads
+    departure ending http_framing http_semantics limits placement pool recycling refork response_bodies restart
+    spawning static_files surroundings uploads
   ].freeze
 
   def self.scenarios(language)

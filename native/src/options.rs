@@ -22,6 +22,13 @@ pub enum Kind {
         /// The largest value that is accepted.
         max: u64,
     },
+    /// Whole numbers with commas between them, both bounds included; in a file also a number or a list of numbers.
+    Integers {
+        /// The smallest value that is accepted.
+        min: u64,
+        /// The largest value that is accepted.
+        max: u64,
+    },
     /// On or off; on the command line `--name` and `--no-name`.
     Flag,
     /// Words with commas between them; in a file also a list of texts.
@@ -477,6 +484,17 @@ pub static OPTIONS: &[OptionSpec] = &[
         default: DefaultValue::Fixed("0"),
         value_name: "MB",
         help: "Replace a worker that has more memory to itself than this, in megabytes; 0 means no limit",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "refork_after",
+        scope: Scope::App,
+        short: None,
+        aliases: &["refork"],
+        kind: Kind::Integers { min: 0, max: 1_000_000_000 },
+        default: DefaultValue::Fixed("0"),
+        value_name: "NUMBERS",
+        help: "When a worker has served this many requests, fork the others from it anew, to share memory; of several numbers each generation takes the next and the last stays; 0 means no more",
         section: Section::Pool,
     },
     OptionSpec {

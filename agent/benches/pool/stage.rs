@@ -138,6 +138,7 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
         min_workers: workers,
         max_queue: 0,
         max_requests: 0,
+        refork_after: Vec::new(),
         limits: Limits::default(),
         max_concurrent_requests: 0,
         rolling_restarts: true,

@@ -74,7 +74,7 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
             .value_name(option.value_name)
             .value_parser(OsStringValueParser::new())
             // So that "must be between" answers to -1, rather than "no such option".
-            .allow_negative_numbers(matches!(option.kind, Kind::Integer { .. }))
+            .allow_negative_numbers(matches!(option.kind, Kind::Integer { .. } | Kind::Integers { .. }))
             .help(described(option));
         vec![flag]
     })

@@ -1,6 +1,8 @@
 //! The status of an instance, for people.
 
-use crate::pool::snapshot::{DeploymentError, GroupStatus, InstanceStatus, RestartStatus, WorkerStatus};
+use crate::pool::snapshot::{
+    DeploymentError, GroupStatus, InstanceStatus, PreloaderOrigin, PreloaderStatus, RestartStatus, WorkerStatus,
+};
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -50,6 +52,9 @@ fn render_group(text: &mut String, group: &GroupStatus) {
     if let Some(error) = &group.last_spawn_error {
         let _ = writeln!(text, "  last spawn error: {}", error.trim_end().replace('\n', "\n    "));
     }
+    if let Some(preloader) = &group.preloader {
+        let _ = writeln!(text, "  {}", describe(preloader, group.generation));
+    }
     if let Some(restart) = &group.restart {
         render_restart(text, restart);
     }
@@ -63,6 +68,14 @@ fn render_group(text: &mut String, group: &GroupStatus) {
     for row in &rows {
         let line: String = row.iter().zip(widths).map(|(cell, width)| format!("  {cell:<width$}")).collect();
         let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn describe(preloader: &PreloaderStatus, generation: u32) -> String {
+    let generation = if generation == 0 { String::new() } else { format!("; re-forked: generation {generation}") };
+    match preloader.origin {
+        PreloaderOrigin::Loaded => format!("preloader: {}{generation}", preloader.pid),
+        PreloaderOrigin::Promoted => format!("preloader: {}, a worker before{generation}", preloader.pid),
     }
 }
 
@@ -169,6 +182,8 @@ mod tests {
                 queue_max: 100,
                 spawning: 1,
                 last_spawn_error: Some("it raised\nthere\n".to_owned()),
+                generation: 2,
+                preloader: Some(PreloaderStatus::new(99, true)),
                 restart: Some(RestartStatus {
                     replaced: 1,
                     total: 3,
@@ -193,6 +208,7 @@ shop (rack, production) at example.com/shop in /srv/shop, as deploy
   running; requests waiting: 2 (limit 100); workers starting: 1; memory: 92.4 MB
   last spawn error: it raised
     there
+  preloader: 99, a worker before; re-forked: generation 2
   restarting: 1 of 3 workers replaced
   the new version does not start (last tried Sun, 09 Sep 2001 01:46:40 GMT, next try in 4 s): no such file
     in x

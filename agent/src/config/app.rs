@@ -66,6 +66,9 @@ pub struct PoolConfig {
     pub max_request_queue_size: usize,
     /// After how many requests a worker is replaced; 0 means never.
     pub max_requests: u64,
+    /// After how many requests of a worker the others are forked from it anew: in each generation by the next number, in
+    /// further ones by the last; 0 means not any more. Empty: never.
+    pub refork_after: Vec<u64>,
     /// The other limits of requests and workers.
     pub limits: Limits,
     /// How many requests a worker serves at the same time at most, even if it has more threads; 0 means no limit.
@@ -158,6 +161,7 @@ fn pool(settings: &Settings, is_only_app: bool) -> Result<PoolConfig, ConfigErro
         min_instances,
         max_request_queue_size: size(settings.integer("max_request_queue_size")),
         max_requests: settings.integer("max_requests"),
+        refork_after: refork_after(settings)?,
         limits: limits(settings),
         max_concurrent_requests: size(settings.integer("force_max_concurrent_requests_per_process")),
         start_timeout: Duration::from_secs(settings.integer("start_timeout")),
@@ -174,6 +178,16 @@ fn limits(settings: &Settings) -> Limits {
         requests_jitter: settings.integer("max_requests_jitter"),
         memory: some("memory_limit").map(|megabytes| megabytes << 20),
     }
+}
+
+fn refork_after(settings: &Settings) -> Result<Vec<u64>, ConfigError> {
+    let numbers = settings.integers("refork_after");
+    if numbers.iter().any(|number| *number > 0) && settings.text("spawn_method") == Some("direct") {
+        return Err(
+            settings.error("refork_after", "must be 0 where spawn_method is direct: workers are not forked there")
+        );
+    }
+    Ok(if numbers.iter().any(|number| *number > 0) { numbers.to_vec() } else { Vec::new() })
 }
 
 /// The option that says what `name` is: itself, or `workers`, which sets both bounds but gives way to what is said about

@@ -186,6 +186,14 @@ impl Settings {
         }
     }
 
+    /// The value of an option that holds numbers.
+    pub(super) fn integers(&self, name: &str) -> &[u64] {
+        match self.values.get(name).map(|setting| &setting.value) {
+            Some(Value::Integers(numbers)) => numbers,
+            _ => &[],
+        }
+    }
+
     /// The value of an option that is on or off.
     pub(super) fn flag(&self, name: &str) -> bool {
         matches!(self.values.get(name).map(|setting| &setting.value), Some(Value::Flag(true)))

@@ -64,6 +64,7 @@ fn the_defaults() {
                 min_instances: 1,
                 max_request_queue_size: 100,
                 max_requests: 0,
+                refork_after: Vec::new(),
                 limits: Limits::default(),
                 max_concurrent_requests: 1000,
                 start_timeout: Duration::from_secs(90),
@@ -438,6 +439,7 @@ fn workers_of_one_of_several_are_its_own() {
     r#"{"base_uri": "/a%20b"}"#, &[], &[],
     "Passengerfile.json:1:14: \"base_uri\": \"/a%20b\": must be a path as it is in requests, without anything escaped, such as /shop"
 )]
+#[case::direct(r#"{"spawn_method": "direct"}"#, &[], &[("refork_after", "50")], "--refork-after 50: must be 0 where spawn_method is direct: workers are not forked there")]
 #[case::no_path("", &[], &[("health_check_paths", "/up,health")], "--health-check-paths /up,health: \"health\" must be a path without a query that begins with a slash, such as /up")]
 #[case::no_host("", &[], &[("server_names", "a.com,b.com:80")], "--server-names a.com,b.com:80: \"b.com:80\" must be a host name without a port, such as example.com or *.example.com")]
 #[case::limits(

@@ -14,6 +14,7 @@ pub(super) enum Value {
     List(Vec<String>),
     Path(PathBuf),
     Integer(u64),
+    Integers(Vec<u64>),
     Flag(bool),
 }
 
@@ -63,9 +64,11 @@ pub(super) fn read(option: &OptionSpec, raw: &OsStr, bases: &Bases) -> Result<Va
         };
     }
     let text = raw.to_str().ok_or("must be valid UTF-8")?;
+    let number = |text: &str, min, max| text.trim().parse().ok().filter(|number| (min..=max).contains(number));
     let value = match option.kind {
-        Kind::Integer { min, max } => {
-            text.parse().ok().filter(|number| (min..=max).contains(number)).map(Value::Integer)
+        Kind::Integer { min, max } => number(text, min, max).map(Value::Integer),
+        Kind::Integers { min, max } => {
+            text.split(',').map(|text| number(text, min, max)).collect::<Option<_>>().map(Value::Integers)
         }
         Kind::Flag => match text.to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => Some(Value::Flag(true)),
@@ -94,9 +97,12 @@ pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Resu
             let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
             read(option, OsStr::new(&words.join(",")), bases)
         }
-        (Json::Number(_), Kind::Integer { .. } | Kind::Choice { .. }) | (Json::Bool(_), Kind::Flag) => {
-            read(option, OsStr::new(&json.to_string()), bases)
+        (Json::Array(items), Kind::Integers { .. }) if items.iter().all(Json::is_number) => {
+            let numbers: Vec<String> = items.iter().map(Json::to_string).collect();
+            read(option, OsStr::new(&numbers.join(",")), bases)
         }
+        (Json::Number(_), Kind::Integer { .. } | Kind::Integers { .. } | Kind::Choice { .. })
+        | (Json::Bool(_), Kind::Flag) => read(option, OsStr::new(&json.to_string()), bases),
         (_, Kind::Text) => Err("must be text in quotes".to_owned()),
         (_, Kind::Path | Kind::AppPath | Kind::Program) => Err("must be a path in quotes".to_owned()),
         _ => Err(format!("must be {}", demand(option.kind))),
@@ -116,6 +122,7 @@ fn demand(kind: Kind) -> String {
         Kind::Text => "text without control characters".to_owned(),
         Kind::Path | Kind::AppPath | Kind::Program => "a path".to_owned(),
         Kind::Integer { min, max } => format!("a whole number between {min} and {max}"),
+        Kind::Integers { min, max } => format!("whole numbers between {min} and {max}, such as [5, 10] or 5,10"),
         Kind::Flag => "true or false".to_owned(),
         Kind::List => "words, such as [\"a\", \"b\"] or a,b".to_owned(),
         Kind::Choice { values, .. } => format!("one of {}", values.join(", ")),
@@ -141,6 +148,7 @@ mod tests {
     #[rstest]
     #[case("port", "0", Value::Integer(0))]
     #[case("port", "65535", Value::Integer(65535))]
+    #[case("refork_after", "50, 1000,0", Value::Integers(vec![50, 1000, 0]))]
     #[case("environment", "staging", text("staging"))]
     #[case("daemonize", "Yes", Value::Flag(true))]
     #[case("daemonize", "off", Value::Flag(false))]
@@ -168,6 +176,7 @@ mod tests {
     #[case("port", "-1", "must be a whole number between 0 and 65535")]
     #[case("port", "80.0", "must be a whole number between 0 and 65535")]
     #[case("port", "99999999999999999999999", "must be a whole number between 0 and 65535")]
+    #[case("refork_after", "5,", "must be whole numbers between 0 and 1000000000, such as [5, 10] or 5,10")]
     #[case("threads", "0", "must be a whole number between 1 and 128")]
     #[case("daemonize", "perhaps", "must be true or false")]
     #[case("spawn_method", "conservative", "must be one of smart, direct")]
@@ -199,6 +208,9 @@ mod tests {
     #[case("port", json!(-80), Err("must be a whole number between 0 and 65535"))]
     #[case("port", json!(true), Err("must be a whole number between 0 and 65535"))]
     #[case("port", json!([80]), Err("must be a whole number between 0 and 65535"))]
+    #[case("refork_after", json!(5), Ok(Value::Integers(vec![5])))]
+    #[case("refork_after", json!([5, 10]), Ok(Value::Integers(vec![5, 10])))]
+    #[case("refork_after", json!([5, "x"]), Err("must be whole numbers between 0 and 1000000000, such as [5, 10] or 5,10"))]
     #[case("environment", json!(5), Err("must be text in quotes"))]
     #[case("server_names", json!(["a", "b"]), Ok(Value::List(vec!["a".to_owned(), "b".to_owned()])))]
     #[case("server_names", json!(["a", 5]), Err("must be words, such as [\"a\", \"b\"] or a,b"))]

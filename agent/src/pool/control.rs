@@ -17,11 +17,12 @@ impl Worker {
         self.control().send(message, &[])
     }
 
-    /// Does what the process says, for as long as it is polled. The end of the channel means nothing: a process that
+    /// Does what the process says, until that has become a preloader. The end of the channel means nothing: a process that
     /// leaves ends its data channels as well.
     pub(super) async fn listen(self: &Rc<Self>) {
         loop {
             match self.control().receive().await {
+                Ok(Some(FromProcess::Ready { .. })) if self.is_being_promoted() => return,
                 Ok(Some(message)) => self.heard(message),
                 Ok(None) => return pending().await,
                 Err(error) => {
@@ -42,10 +43,10 @@ impl Worker {
             }
             FromProcess::OobWorkDone { .. } => tracing::debug!("worker {pid} has done its out-of-band work"),
             FromProcess::Progress { step } => tracing::debug!("worker {pid}: {step}"),
+            FromProcess::Failed { reason, .. } if self.is_being_promoted() => self.refuse_promotion(reason),
             FromProcess::Failed { step, reason, output } => {
                 tracing::error!("worker {pid} failed ({step}): {reason}\n{}", output.trim_end());
             }
-            FromProcess::Ready { .. } => tracing::debug!("worker {pid} has become a preloader"),
             other => {
                 tracing::error!("worker {pid} said {other:?}, which makes no sense; it is killed");
                 self.kill();

@@ -11,6 +11,7 @@ pub mod group;
 mod inbox;
 pub mod limits;
 mod load;
+mod promotion;
 pub mod restart;
 pub mod service_times;
 pub mod session;

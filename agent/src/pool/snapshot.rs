@@ -74,6 +74,12 @@ pub struct GroupStatus {
     /// The restart that is under way.
     #[serde(default)]
     pub restart: Option<RestartStatus>,
+    /// How many times its workers were forked anew from one of them since the application was loaded.
+    #[serde(default)]
+    pub generation: u32,
+    /// What its workers are forked from, while that is there.
+    #[serde(default)]
+    pub preloader: Option<PreloaderStatus>,
     /// The workers.
     pub workers: Vec<WorkerStatus>,
 }
@@ -83,6 +89,33 @@ impl GroupStatus {
     pub fn memory_bytes(&self) -> Option<u64> {
         self.workers.iter().filter_map(|worker| worker.proportional_memory_bytes).reduce(|sum, bytes| sum + bytes)
     }
+}
+
+/// A preloader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreloaderStatus {
+    /// Its process.
+    pub pid: u32,
+    /// How it came to be one.
+    pub origin: PreloaderOrigin,
+}
+
+impl PreloaderStatus {
+    /// Of process `pid`.
+    #[must_use]
+    pub fn new(pid: u32, was_worker: bool) -> Self {
+        Self { pid, origin: if was_worker { PreloaderOrigin::Promoted } else { PreloaderOrigin::Loaded } }
+    }
+}
+
+/// How a process came to be a preloader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PreloaderOrigin {
+    /// It has loaded the application.
+    Loaded,
+    /// It was a worker before.
+    Promoted,
 }
 
 /// A restart that replaces one worker after the other.

@@ -4,11 +4,13 @@
 //!            enough requests, restart, stop,         last answer
 //!            a channel ended or is not read        or deadline: cut
 //!   Serving ───────────────────────────────▶ Leaving ───────────▶ Asked ──▶ Gone
-//!      │                                        │                   │ deadline: killed
-//!      └─────────────────── died ───────────────┴───────────────────┴─────▶ Gone
+//!      │                                        │ ╰─────╮           │ deadline: killed
+//!      └─────────────────── died ───────────────┴───────│───────────┴─────▶ Gone
+//!                                                       ╰─▶ Promoting ──▶ Promoted
 //! ```
 //! Serving: the group routes to it. Leaving: it finishes what it has. Asked: its channels were ended, so it closes its
-//! WebSockets, runs its shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it.
+//! WebSockets, runs its shutdown hooks and exits. Gone: its process group has been killed, and the group forgets it. Another
+//! end is to become a preloader ([`super::promotion`]).
 
 use std::cell::{Cell, OnceCell};
 use std::cmp::Reverse;
@@ -23,15 +25,18 @@ use super::capacity::Permit;
 use super::exchange::Request;
 use super::group::Group;
 use super::load::{Load, Vacancy};
+use super::promotion::Promotion;
 use super::slot::Slot;
 use super::snapshot::{WorkerState, WorkerStatus};
 use super::turn::Turn;
 use crate::spawn::{Channel, Process, WorkerProcess};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Serving,
     Leaving,
+    Promoting,
+    Promoted,
     Asked,
     Gone,
 }
@@ -41,9 +46,9 @@ const MOST_SLOTS: u32 = u128::BITS;
 
 /// A worker. Its group owns it.
 pub struct Worker {
-    process: Process,
+    pub(super) process: Rc<Process>,
     /// Closing it tells the process that the agent is gone.
-    control: Channel,
+    pub(super) control: Rc<Channel>,
     /// Each of its slots serves many requests at the same time.
     multiplexed: bool,
     slots: OnceCell<Vec<Rc<Slot>>>,
@@ -52,12 +57,14 @@ pub struct Worker {
     free: Cell<u128>,
     /// Its place in the group's roster, while it serves.
     place: Cell<Option<usize>>,
-    group: Weak<Group>,
-    state: Cell<State>,
+    pub(super) group: Weak<Group>,
+    pub(super) state: Cell<State>,
+    /// It is to become a preloader when it has no requests any more; who is told how that ends.
+    pub(super) promotion: Cell<Option<Promotion>>,
     started: Instant,
     handled: Cell<u64>,
     /// Its room in the pool, until it is gone.
-    permit: Cell<Option<Permit>>,
+    pub(super) permit: Cell<Option<Permit>>,
     /// When it last answered, by the pool's clock.
     last_used: Cell<u64>,
     /// It leaves to make room for another group's.
@@ -83,8 +90,8 @@ impl Worker {
     ) -> std::io::Result<Rc<Self>> {
         let WorkerProcess { process, control, channels, multiplexed } = process;
         let worker = Rc::new(Self {
-            process,
-            control,
+            process: Rc::new(process),
+            control: Rc::new(control),
             multiplexed,
             slots: OnceCell::new(),
             load: Cell::default(),
@@ -92,6 +99,7 @@ impl Worker {
             place: Cell::new(None),
             group: Rc::downgrade(group),
             state: Cell::new(State::Serving),
+            promotion: Cell::new(None),
             started: Instant::now(),
             handled: Cell::new(0),
             permit: Cell::new(Some(permit)),
@@ -277,11 +285,15 @@ impl Worker {
             for slot in self.slots() {
                 slot.cut_off();
             }
+            self.promotion.take();
             self.ask();
         }
     }
 
-    fn ask(self: &Rc<Self>) {
+    pub(super) fn ask(self: &Rc<Self>) {
+        if let Some(promotion) = self.promotion.take() {
+            return self.promote(promotion);
+        }
         self.state.set(State::Asked);
         for slot in self.slots() {
             slot.end();
@@ -293,7 +305,7 @@ impl Worker {
     }
 
     /// Acts if it is still there, and as it is now, when the shutdown timeout is over.
-    fn after_shutdown_timeout(self: &Rc<Self>, act: impl FnOnce(&Rc<Self>, u64) + 'static) {
+    pub(super) fn after_shutdown_timeout(self: &Rc<Self>, act: impl FnOnce(&Rc<Self>, u64) + 'static) {
         let Some(patience) = self.group.upgrade().map(|group| group.config().shutdown_timeout) else {
             return self.kill();
         };
@@ -361,7 +373,7 @@ impl Worker {
     async fn watch(self: Rc<Self>) {
         tokio::select! {
             () = self.process.ended() => {}
-            () = self.listen() => {}
+            () = self.listen() => return self.hand_over(),
         }
         // What it said before it ended is still in the channels and is read to their end.
         for slot in self.slots() {
@@ -375,6 +387,7 @@ impl Worker {
         if before == State::Gone {
             return;
         }
+        self.promotion.take();
         // Children that it left behind belong to its process group and go with it.
         self.kill();
         for slot in self.slots() {
@@ -411,7 +424,7 @@ impl Worker {
         let state = match self.state.get() {
             State::Serving if sessions == 0 => WorkerState::Ready,
             State::Serving => WorkerState::Busy,
-            State::Leaving | State::Asked | State::Gone => WorkerState::Draining,
+            _ => WorkerState::Draining,
         };
         let pid = self.pid().unsigned_abs();
         let running_since = self.slots().iter().filter_map(|slot| slot.running_since()).min();

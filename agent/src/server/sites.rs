@@ -52,6 +52,7 @@ impl Shared {
             min_workers: config.pool.min_instances,
             max_queue: config.pool.max_request_queue_size,
             max_requests: config.pool.max_requests,
+            refork_after: config.pool.refork_after.clone(),
             limits: config.pool.limits.clone(),
             max_concurrent_requests: config.pool.max_concurrent_requests,
             rolling_restarts: config.restart.rolling,

@@ -3,6 +3,7 @@
 //! ```text
 //!   direct:  exec ── Load ──▶ loads, serves
 //!   smart:   exec ── Load ──▶ preloader: loads ── Spawn ──▶ forks ──▶ worker serves
+//!            worker ── Promote ──▶ preloader ── Spawn ──▶ forks ──▶ worker serves
 //! ```
 
 mod access;
@@ -17,6 +18,7 @@ pub mod reaper;
 pub mod system;
 mod worker_process;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use tokio::sync::Mutex;
@@ -24,7 +26,7 @@ use tokio::sync::Mutex;
 pub use channel::Channel;
 pub use command::Launch;
 pub use error::SpawnError;
-pub use worker_process::{Process, WorkerProcess};
+pub use worker_process::{Process, Promoted, WorkerProcess};
 
 use preloader::Preloader;
 use reaper::Reaper;
@@ -41,6 +43,9 @@ pub struct Spawner {
     launch: Rc<Launch>,
     method: Method,
     reaper: Rc<Reaper>,
+    generation: u32,
+    /// Its workers can't be forked from one of them.
+    settled: Cell<bool>,
 }
 
 impl Spawner {
@@ -48,7 +53,46 @@ impl Spawner {
     #[must_use]
     pub fn new(launch: Rc<Launch>, preload: bool, reaper: Rc<Reaper>) -> Self {
         let method = if preload { Method::Smart(Mutex::new(None)) } else { Method::Direct };
-        Self { launch, method, reaper }
+        Self { launch, method, reaper, generation: 0, settled: Cell::new(false) }
+    }
+
+    /// A spawner for the same version whose workers are forked from one that has become a preloader.
+    #[must_use]
+    pub fn promoted(&self, worker: Promoted) -> Self {
+        let preloader = Preloader::promoted(worker, &self.reaper);
+        Self {
+            launch: Rc::clone(&self.launch),
+            method: Method::Smart(Mutex::new(Some(preloader))),
+            reaper: Rc::clone(&self.reaper),
+            generation: self.generation + 1,
+            settled: Cell::new(false),
+        }
+    }
+
+    /// How many times workers of this version have become preloaders before.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Notes that no worker of this one can become a preloader.
+    pub fn settle(&self) {
+        self.settled.set(true);
+    }
+
+    /// Whether none of its workers can become a preloader.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled.get()
+    }
+
+    /// The process from which workers are forked, and whether it was a worker before.
+    #[must_use]
+    pub fn preloader(&self) -> Option<(u32, bool)> {
+        let Method::Smart(preloader) = &self.method else { return None };
+        let current = preloader.try_lock().ok()?;
+        let preloader = current.as_ref().filter(|preloader| preloader.is_alive())?;
+        Some((preloader.pid().unsigned_abs(), preloader.was_worker()))
     }
 
     /// Whether it has the application in memory, and needs no file to start a worker.

@@ -1,8 +1,8 @@
-//! A process that has loaded the application and forks workers.
+//! A process that has loaded the application, or was a worker of it, and forks workers.
 //!
 //! ```text
 //!   exec ──▶ loading ──Ready──▶ idle ◀──Spawned── forking
-//!                                │  └────Spawn───▶
+//!   worker ──Promote──Ready─────▶│  └────Spawn───▶
 //!                                └── channel closed: it leaves; its workers go on
 //! ```
 
@@ -22,7 +22,7 @@ use super::command::Launch;
 use super::handshake::{self, Starting};
 use super::output::Output;
 use super::reaper::{Exit, Reaper};
-use super::worker_process::{Process, WorkerProcess};
+use super::worker_process::{Process, Promoted, WorkerProcess};
 use crate::sys;
 
 /// How long a preloader may take to leave.
@@ -30,8 +30,8 @@ const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What the preloader's handle and the task that listens to it share.
 struct Shared {
-    process: Process,
-    channel: Channel,
+    process: Rc<Process>,
+    channel: Rc<Channel>,
     /// Orders to fork that are under way, by ticket; each waits for a pid.
     orders: RefCell<HashMap<u32, oneshot::Sender<i32>>>,
     alive: Cell<bool>,
@@ -41,6 +41,7 @@ struct Shared {
 /// A preloader. Dropping it tells the process to leave.
 pub struct Preloader {
     shared: Rc<Shared>,
+    was_worker: bool,
     last_ticket: Cell<u32>,
     dismissed: Option<oneshot::Sender<()>>,
 }
@@ -49,16 +50,35 @@ impl Preloader {
     /// Starts one and waits until it has loaded the application.
     pub async fn start(launch: &Launch, reaper: &Rc<Reaper>) -> Result<Rc<Self>, SpawnError> {
         let started = Starting::exec(launch, reaper, None)?.ready().await?;
+        Ok(Self::of(Rc::new(started.process), Rc::new(started.channel), reaper, false))
+    }
+
+    /// Takes over a worker that has become one.
+    pub fn promoted(worker: Promoted, reaper: &Rc<Reaper>) -> Rc<Self> {
+        Self::of(worker.process, worker.control, reaper, true)
+    }
+
+    fn of(process: Rc<Process>, channel: Rc<Channel>, reaper: &Rc<Reaper>, was_worker: bool) -> Rc<Self> {
         let shared = Rc::new(Shared {
-            process: started.process,
-            channel: started.channel,
+            process,
+            channel,
             orders: RefCell::default(),
             alive: Cell::new(true),
             reaper: Rc::clone(reaper),
         });
         let (dismissed, dismissal) = oneshot::channel();
         tokio::task::spawn_local(Rc::clone(&shared).attend(dismissal));
-        Ok(Rc::new(Self { shared, last_ticket: Cell::new(0), dismissed: Some(dismissed) }))
+        Rc::new(Self { shared, was_worker, last_ticket: Cell::new(0), dismissed: Some(dismissed) })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.shared.process.pid.as_raw()
+    }
+
+    /// Whether it was a worker before.
+    pub fn was_worker(&self) -> bool {
+        self.was_worker
     }
 
     /// Whether it can fork.
@@ -138,11 +158,12 @@ impl Shared {
         self.alive.set(false);
         self.orders.borrow_mut().clear();
         if dismissed {
-            // It leaves when its channel ends; its process group is killed with the last handle.
+            // It leaves when its channel ends. What it has started goes with it.
             self.channel.close();
             if timeout(LEAVE_DEADLINE, self.process.ended()).await.is_err() {
                 tracing::warn!("preloader {} did not leave; it is killed", self.process.pid);
             }
+            self.process.kill();
         } else {
             self.process.kill();
             tracing::warn!(

@@ -62,6 +62,14 @@ impl Drop for Process {
     }
 }
 
+/// A worker that has become a preloader.
+pub struct Promoted {
+    /// The process.
+    pub process: Rc<Process>,
+    /// Its control channel.
+    pub control: Rc<Channel>,
+}
+
 /// A worker that is ready to serve.
 pub struct WorkerProcess {
     /// The process.

@@ -17,6 +17,7 @@ mod memory;
 mod placement;
 mod queue;
 mod queue_time;
+mod refork;
 mod replacement;
 mod request_time;
 mod restart;
@@ -36,7 +37,7 @@ use crate::pool::limits::Limits;
 use crate::pool::service_times::{Route, ServiceTimes};
 use crate::pool::session::Ending;
 use crate::pool::slot::Slot;
-use crate::pool::snapshot::{GroupState, GroupStatus};
+use crate::pool::snapshot::{GroupState, GroupStatus, PreloaderStatus};
 use crate::pool::turn::Turn;
 use crate::pool::worker::Worker;
 use crate::spawn::Spawner;
@@ -55,6 +56,9 @@ pub struct GroupConfig {
     pub max_queue: usize,
     /// Requests after which a worker is replaced; 0 for never.
     pub max_requests: u64,
+    /// Requests of one worker after which the others are forked from it anew: a number for each generation, the last one
+    /// for all further ones; 0 for not any more. Empty for never.
+    pub refork_after: Vec<u64>,
     /// The other limits of requests and workers.
     pub limits: Limits,
     /// The most requests that a worker serves at the same time, without WebSockets; 0 for no limit.
@@ -70,6 +74,12 @@ pub struct GroupConfig {
 }
 
 impl GroupConfig {
+    /// After how many requests of one worker the others are forked from it, in this generation.
+    fn refork_limit(&self, generation: u32) -> Option<u64> {
+        let number = self.refork_after.get(generation as usize).or(self.refork_after.last())?;
+        (*number > 0).then_some(*number)
+    }
+
     /// Whether a restart replaces one worker after the other.
     fn rolls(&self) -> bool {
         self.rolling_restarts && !self.is_development()
@@ -127,6 +137,7 @@ pub struct Group {
     queue_watched: Cell<bool>,
     requests_watched: Cell<bool>,
     memory_watched: Cell<bool>,
+    is_reforking: Cell<bool>,
 }
 
 impl Group {
@@ -166,6 +177,7 @@ impl Group {
             queue_watched: Cell::new(false),
             requests_watched: Cell::new(false),
             memory_watched: Cell::new(false),
+            is_reforking: Cell::new(false),
         });
         group.capacity.join(&group);
         group
@@ -257,6 +269,7 @@ impl Group {
         if worker.has_had_its_time() && self.replace(worker) {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
         }
+        self.refork_if_due(worker);
         if !self.state.borrow().queue.is_empty() {
             self.feed();
         }
@@ -284,7 +297,9 @@ impl Group {
         if let Some(waker) = emptied {
             waker.wake();
         }
-        worker.report_exit(unexpected);
+        if !worker.is_promoted() {
+            worker.report_exit(unexpected);
+        }
         self.keep_up(false);
     }
 
@@ -312,6 +327,8 @@ impl Group {
             queue_max: config.max_queue,
             spawning: state.spawning + usize::from(state.replaced.is_some()),
             restart: state.roll.as_ref().map(Roll::status),
+            generation: state.spawner.generation(),
+            preloader: state.spawner.preloader().map(|(pid, was_worker)| PreloaderStatus::new(pid, was_worker)),
             last_spawn_error: state.failure.as_ref().map(|failure| failure.error.to_string()),
             workers: state.serving.iter().chain(&state.leaving).map(|worker| worker.status(most)).collect(),
         }

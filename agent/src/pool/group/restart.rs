@@ -27,7 +27,8 @@ impl Group {
     /// The same, unless the version that is being started is as new as can be.
     pub fn restart_unless_under_way(&self) {
         let state = self.state.borrow();
-        let is_under_way = state.roll.is_some() || (state.serving.is_empty() && state.spawning > 0);
+        let is_under_way = state.roll.as_ref().is_some_and(|roll| !roll.is_refork())
+            || (state.serving.is_empty() && state.spawning > 0);
         drop(state);
         if !is_under_way {
             self.restart();

@@ -76,6 +76,11 @@ impl Roll {
         Some(self.outdated.swap_remove(index))
     }
 
+    /// Whether it brings no new version, but forks of a worker of this one.
+    pub fn is_refork(&self) -> bool {
+        self.spawner.generation() > 0
+    }
+
     pub fn status(&self) -> RestartStatus {
         let error = self.failure.as_ref().map(|(failure, at)| DeploymentError {
             message: failure.error.to_string(),
@@ -183,6 +188,16 @@ impl Group {
             (Failure::after(roll.failure(), Rc::clone(&error), longest), roll.is_proven())
         })?;
         let root = self.app().root.display().to_string();
+        if !is_proven && spawner.generation() > 0 {
+            let mut state = self.state.borrow_mut();
+            state.roll = None;
+            state.spawner.settle();
+            drop(state);
+            tracing::error!("{error}");
+            tracing::error!("{root} is not re-forked before its next restart: the preloader before goes on");
+            self.keep_up(false);
+            return None;
+        }
         if !is_proven && !self.config().resist_deployment_errors {
             tracing::error!("{root} is replaced by a version that does not start, as resist_deployment_errors is off");
             let mut state = self.state.borrow_mut();
@@ -207,7 +222,8 @@ impl Group {
     fn finish_roll(&self, spawner: &Rc<Spawner>) {
         if self.with_roll(spawner, |roll| roll.coming == 0 && roll.left() == 0) == Some(true) {
             self.state.borrow_mut().roll = None;
-            tracing::info!("{} has been restarted", self.app().root.display());
+            let what = if spawner.generation() > 0 { "re-forked" } else { "restarted" };
+            tracing::info!("{} has been {what}", self.app().root.display());
         }
     }
 }
