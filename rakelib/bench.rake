@@ -36,6 +36,11 @@ namespace :bench do
     ruby "bench/python.rb"
   end
 
+  desc "What refork_after saves; ONLY=rails,django REQUESTS=5000 ROUNDS=3 REFORK_AFTER=50,200"
+  task refork: ["build:release", BenchTools::INSTALLED] do
+    ruby "bench/refork.rb"
+  end
+
   desc "What the pool itself costs a request, for 1 to 256 workers and 1 to 1000 groups"
   task :pool do
     sh Build.environment("release"), "cargo", "bench", "-p", "passenger-agent", "--bench", "pool"
