@@ -17,25 +17,36 @@ pub const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 pub struct Request {
     /// The client's [`VERSION`].
     pub version: u32,
-    /// The command's name, see [`Command::name`].
+    /// The command's name, one of [`Command::NAMES`].
     pub command: String,
+    /// What it is to be done to, for commands that take that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
 }
 
 /// What the agent can be asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Say how it is doing.
     Status,
+    /// Have the worker with this process id take no more requests, and leave when it is done.
+    Detach(i32),
+    /// Have one worker, or all, print what their threads are doing.
+    Backtraces(Option<i32>),
 }
 
 impl Command {
-    const ALL: [Self; 1] = [Self::Status];
+    /// What requests call them.
+    const NAMES: [&str; 3] = ["status", "detach", "backtraces"];
 
-    /// What requests call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-        }
+    /// The request that asks for it.
+    pub fn request(&self) -> Request {
+        let (command, argument) = match self {
+            Self::Status => ("status", None),
+            Self::Detach(pid) => ("detach", Some(pid.to_string())),
+            Self::Backtraces(pid) => ("backtraces", pid.map(|pid| pid.to_string())),
+        };
+        Request { version: VERSION, command: command.to_owned(), argument }
     }
 
     /// Reads one line.
@@ -50,11 +61,21 @@ impl Command {
                 request.version
             ));
         }
-        Self::ALL.into_iter().find(|command| command.name() == request.command).ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
-            format!("unknown command {:?}; this agent knows: {known}", request.command)
-        })
+        let argument = request.argument.as_deref();
+        match request.command.as_str() {
+            "status" => Ok(Self::Status),
+            "detach" => Ok(Self::Detach(process_id(argument.unwrap_or_default())?)),
+            "backtraces" => Ok(Self::Backtraces(argument.map(process_id).transpose()?)),
+            unknown => {
+                let known = Self::NAMES.join(", ");
+                Err(format!("unknown command {unknown:?}; this agent knows: {known}"))
+            }
+        }
     }
+}
+
+fn process_id(argument: &str) -> Result<i32, String> {
+    argument.parse().map_err(|_| format!("{argument:?} is not a process id"))
 }
 
 /// What the agent answers.
@@ -73,6 +94,8 @@ pub struct Answer {
 pub enum Outcome {
     /// To [`Command::Status`].
     Status(InstanceStatus),
+    /// To [`Command::Detach`] and [`Command::Backtraces`]: the process ids of the workers that it was done to.
+    Workers(Vec<i32>),
     /// To a request that cannot be carried out.
     Error(String),
 }
@@ -89,8 +112,23 @@ mod tests {
     }
 
     #[rstest]
+    #[case(Command::Status, r#"{"version":1,"command":"status"}"#)]
+    #[case(Command::Detach(7), r#"{"version":1,"command":"detach","argument":"7"}"#)]
+    #[case(Command::Backtraces(Some(7)), r#"{"version":1,"command":"backtraces","argument":"7"}"#)]
+    #[case(Command::Backtraces(None), r#"{"version":1,"command":"backtraces"}"#)]
+    fn a_command_is_read_as_it_was_meant(#[case] command: Command, #[case] request: &str) {
+        assert_eq!(serde_json::to_string(&command.request()).unwrap(), request);
+        assert_eq!(Command::read(request.as_bytes()), Ok(command));
+    }
+
+    #[rstest]
     #[case(r#"{"version":2,"command":"status"}"#, "the request has version 2, this agent speaks version 1; use")]
-    #[case(r#"{"version":1,"command":"explode"}"#, r#"unknown command "explode"; this agent knows: status"#)]
+    #[case(
+        r#"{"version":1,"command":"explode"}"#,
+        r#"unknown command "explode"; this agent knows: status, detach, backtraces"#
+    )]
+    #[case(r#"{"version":1,"command":"detach"}"#, r#""" is not a process id"#)]
+    #[case(r#"{"version":1,"command":"backtraces","argument":"all"}"#, r#""all" is not a process id"#)]
     #[case(r#"{"version":1}"#, "not a request: missing field `command`")]
     #[case("GET / HTTP/1.1", "not a request: expected value")]
     #[case("", "not a request: EOF")]

@@ -1,6 +1,6 @@
 //! The asking side, for commands.
 
-use super::api::{Answer, Command, LONGEST_ANSWER, Outcome, Request, VERSION};
+use super::api::{Answer, Command, LONGEST_ANSWER, Outcome};
 use crate::pool::snapshot::InstanceStatus;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,28 +14,54 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Asks the agent behind `socket` how it is doing.
 ///
 /// # Errors
-/// When the agent cannot be reached, hangs or does not understand; the text follows a name of the instance.
+/// As [`ask`].
 pub fn status(socket: &Path) -> Result<InstanceStatus, String> {
-    let answer = exchange(socket, Command::Status).map_err(|error| match error.kind() {
+    match ask(socket, &Command::Status)? {
+        Outcome::Status(status) => Ok(status),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Asks the agent behind `socket` to do something to workers; the process ids of those that it did it to.
+///
+/// # Errors
+/// As [`ask`].
+pub fn workers(socket: &Path, command: &Command) -> Result<Vec<i32>, String> {
+    match ask(socket, command)? {
+        Outcome::Workers(pids) => Ok(pids),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Asks the agent behind `socket` for something.
+///
+/// # Errors
+/// When the agent cannot be reached, hangs, refuses or does not understand; the text follows a name of the instance.
+fn ask(socket: &Path, command: &Command) -> Result<Outcome, String> {
+    let answer = exchange(socket, command).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
             format!("did not answer within {} s", PATIENCE.as_secs())
         }
         _ => format!("cannot be asked: {error}"),
     })?;
     match serde_json::from_slice(&answer) {
-        Ok(Answer { outcome: Outcome::Status(status), .. }) => Ok(status),
         Ok(Answer { outcome: Outcome::Error(reason), .. }) => Err(format!("refused: {reason}")),
+        Ok(Answer { outcome, .. }) => Ok(outcome),
         Err(error) => Err(format!(
             "gave an answer that is not understood ({error}); use the passenger command of the version that runs"
         )),
     }
 }
 
-fn exchange(socket: &Path, command: Command) -> io::Result<Vec<u8>> {
+fn unexpected(outcome: &Outcome) -> String {
+    format!("answered something else than it was asked: {outcome:?}")
+}
+
+fn exchange(socket: &Path, command: &Command) -> io::Result<Vec<u8>> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = serde_json::to_vec(&Request { version: VERSION, command: command.name().to_owned() })?;
+    let mut line = serde_json::to_vec(&command.request())?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = Vec::new();

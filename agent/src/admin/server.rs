@@ -1,7 +1,6 @@
 //! The answering side, in the agent.
 
 use super::api::{Answer, Command, LONGEST_REQUEST, Outcome, VERSION};
-use crate::pool::snapshot::InstanceStatus;
 use nix::unistd::Uid;
 use std::io;
 use std::rc::Rc;
@@ -17,16 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait when no connection can be accepted, mostly because this process is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers whoever connects, for as long as it is polled, inside a [`tokio::task::LocalSet`]. `snapshot` is called
-/// once a status request; it need not measure memory.
-pub async fn serve(listener: UnixListener, snapshot: impl AsyncFn() -> InstanceStatus + 'static) {
-    let snapshot = Rc::new(snapshot);
+/// Answers whoever connects, for as long as it is polled, inside a [`tokio::task::LocalSet`]. `obey` does what is asked
+/// for; of a status it need not measure memory.
+pub async fn serve(listener: UnixListener, obey: impl AsyncFn(Command) -> Outcome + 'static) {
+    let obey = Rc::new(obey);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let snapshot = Rc::clone(&snapshot);
+                let obey = Rc::clone(&obey);
                 spawn_local(async move {
-                    if let Ok(Err(error)) = timeout(PATIENCE, answer(stream, &*snapshot)).await {
+                    if let Ok(Err(error)) = timeout(PATIENCE, answer(stream, &*obey)).await {
                         tracing::debug!("a connection to the admin socket failed: {error}");
                     }
                 });
@@ -39,7 +38,7 @@ pub async fn serve(listener: UnixListener, snapshot: impl AsyncFn() -> InstanceS
     }
 }
 
-async fn answer(stream: UnixStream, snapshot: &impl AsyncFn() -> InstanceStatus) -> io::Result<()> {
+async fn answer(stream: UnixStream, obey: &impl AsyncFn(Command) -> Outcome) -> io::Result<()> {
     let peer = Uid::from_raw(stream.peer_cred()?.uid());
     if !may_ask(peer, Uid::effective()) {
         tracing::warn!("user {peer} may not use the admin socket");
@@ -50,7 +49,7 @@ async fn answer(stream: UnixStream, snapshot: &impl AsyncFn() -> InstanceStatus)
     BufReader::new(reader.take(LONGEST_REQUEST as u64)).read_until(b'\n', &mut line).await?;
     let command = if line.ends_with(b"\n") { Command::read(&line) } else { Err(incomplete(&line)) };
     let outcome = match command {
-        Ok(Command::Status) => Outcome::Status(snapshot().await),
+        Ok(command) => obey(command).await,
         Err(reason) => Outcome::Error(reason),
     };
     // Requests do not wait for it.
@@ -84,6 +83,7 @@ fn incomplete(line: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::admin::client;
+    use crate::pool::snapshot::InstanceStatus;
     use rstest::rstest;
     use std::io::{Read, Write};
     use std::os::unix::net;
@@ -112,7 +112,7 @@ mod tests {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             LocalSet::new().block_on(&runtime, async {
-                serve(UnixListener::from_std(listener).unwrap(), async || status()).await
+                serve(UnixListener::from_std(listener).unwrap(), async |_| Outcome::Status(status())).await
             });
         });
         (directory, path)

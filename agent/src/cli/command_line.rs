@@ -1,6 +1,6 @@
 //! The commands and their flags, made from the option table.
 
-use super::{config, help, start, status, stop, version};
+use super::{backtraces, config, detach, help, start, status, stop, version};
 use crate::config::CommandLine;
 use clap::builder::OsStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -28,6 +28,8 @@ pub(super) fn command() -> Command {
             start::command(),
             stop::command(),
             status::command(),
+            detach::command(),
+            backtraces::command(),
             config::command(),
             version::command(),
             help::command(),
@@ -39,9 +41,9 @@ pub(super) fn dir_argument(help: &'static str) -> Arg {
     Arg::new(DIR).help(help).value_parser(OsStringValueParser::new())
 }
 
-/// The application's directory that was typed.
+/// The application's directory that was typed, for commands that take one.
 pub(super) fn dir(matches: &ArgMatches) -> Option<&Path> {
-    matches.get_one::<OsString>(DIR).map(Path::new)
+    matches.try_get_one::<OsString>(DIR).ok().flatten().map(Path::new)
 }
 
 /// That directory, or the working directory.

@@ -1,7 +1,9 @@
 //! The command line: one command a file.
 
+mod backtraces;
 mod command_line;
 mod config;
+mod detach;
 mod failure;
 mod help;
 mod select;
@@ -12,6 +14,7 @@ mod stop;
 mod target;
 mod usage;
 mod version;
+mod workers;
 
 use crate::{server, watchdog};
 use failure::Failure;
@@ -51,6 +54,8 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure
         Some((start::NAME, matches)) => start::run(matches),
         Some((stop::NAME, matches)) => stop::run(matches),
         Some((status::NAME, matches)) => status::run(matches),
+        Some((detach::NAME, matches)) => detach::run(matches),
+        Some((backtraces::NAME, matches)) => backtraces::run(matches),
         Some((config::NAME, matches)) => config::run(matches),
         Some((help::NAME, matches)) => help::run(matches),
         Some((version::NAME, _)) => version::run(),

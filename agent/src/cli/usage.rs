@@ -19,6 +19,7 @@ pub(super) fn explain(error: &clap::Error, arguments: &[OsString]) -> Failure {
             format!("{argument} is not an option{}", did_you_mean(&context(ContextKind::SuggestedArg)))
         }
         ErrorKind::UnknownArgument => format!("{argument:?} is one argument too many"),
+        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
         // No value is empty here: whatever was given would have been accepted.
         ErrorKind::InvalidValue => format!("{argument}: the value is missing"),
         ErrorKind::TooManyValues => format!("{argument} takes no value"),
@@ -66,6 +67,9 @@ mod tests {
     #[case(&["stop", "a", "b"], "\"b\" is one argument too many (see: passenger help stop)")]
     #[case(&["start", "--port"], "--port <PORT>: the value is missing (see: passenger help start)")]
     #[case(&["start", "--daemonize=yes"], "--daemonize takes no value (see: passenger help start)")]
+    #[case(&["detach"], "<PID> is missing (see: passenger help detach)")]
+    #[case(&["detach", "shop"], "invalid value 'shop' for '<PID>': invalid digit found in string (see: passenger help detach)")]
+    #[case(&["detach", "0"], "invalid value '0' for '<PID>': 0 is not in 1..=2147483647 (see: passenger help detach)")]
     #[case(&["stop", "--json"], "--json is not an option (see: passenger help stop)")]
     fn names_the_mistake_and_the_nearest_match(#[case] arguments: &[&str], #[case] complaint: &str) {
         let arguments: Vec<OsString> = std::iter::once(&"passenger").chain(arguments).map(Into::into).collect();

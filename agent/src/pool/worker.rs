@@ -343,9 +343,9 @@ impl Worker {
         self.condemned.get()
     }
 
-    /// Sends a signal to its process alone.
-    pub(super) fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
+    /// Sends a signal to its process alone; false if that is gone.
+    pub(super) fn signal(&self, signal: Signal) -> bool {
+        self.process.signal(signal)
     }
 
     /// Ends it and everything in its process group at once.

@@ -1,6 +1,7 @@
 //! The agent's process: from its listening sockets to its last worker.
 
 mod boot;
+mod commands;
 mod daemon;
 mod drain;
 mod launch;
@@ -220,6 +221,7 @@ impl Instance {
         let (environment, addresses, max_pool_size) =
             (config.environment.clone(), self.addresses.clone(), config.max_pool_size);
         let places = self.plan.apps.iter().map(|planned| planned.config.places());
+        let groups: Vec<_> = sites.iter().map(|site| Rc::clone(&site.group)).collect();
         let sites: Vec<_> = sites.iter().map(Rc::clone).zip(places).collect();
         let snapshot = async move || InstanceStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -230,7 +232,9 @@ impl Instance {
             max_pool_size,
             groups: statuses(&sites).await,
         };
-        Ok(spawn_local(admin::server::serve(listener, snapshot)))
+        Ok(spawn_local(admin::server::serve(listener, async move |command| {
+            commands::obey(command, &groups, &snapshot).await
+        })))
     }
 
     fn open_doors(&self, proxy: &Rc<Proxy>, lobby: &Rc<Lobby>) -> io::Result<Vec<tokio::task::JoinHandle<()>>> {

@@ -42,10 +42,10 @@ impl Process {
         self.reaper.exit_of(self.pid.as_raw()).await.unwrap_or(Exit::Unknown)
     }
 
-    /// Sends a signal to it alone, not to its process group.
-    pub fn signal(&self, signal: Signal) {
-        // It may be gone; then the descriptor knows, while the number may be another's.
-        let _ = sys::process::signal(self.pidfd.get_ref(), signal);
+    /// Sends a signal to it alone, not to its process group; false if it is gone.
+    pub fn signal(&self, signal: Signal) -> bool {
+        // The descriptor knows whether it is gone, while the number may be another's.
+        sys::process::signal(self.pidfd.get_ref(), signal).is_ok()
     }
 
     /// Kills its process group, at most once: later the number may be another group's.

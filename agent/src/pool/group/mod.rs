@@ -23,6 +23,7 @@ mod request_time;
 mod restart;
 mod roll;
 mod roster;
+mod single;
 mod tournament;
 
 use std::cell::{Cell, Ref, RefCell};

@@ -19,6 +19,13 @@ class Requests < Handler
     pid
   end
 
+  # Adds a line to `tmp/notes`, so that a test can count how often this was done.
+  def note(key)
+    FileUtils.mkdir_p("tmp")
+    File.write("tmp/notes", "#{key}\n", mode: "a")
+    pid
+  end
+
   def sleep(seconds)
     Kernel.sleep(Float(seconds))
     pid
