@@ -1,8 +1,11 @@
 //! Workers that have had their time are replaced, and nobody waits for that.
 
-use passenger_tests::{App, Process, Request, Server, Status, ours_only, wait_for, wait_until};
+use nix::sys::signal::Signal;
+use passenger_tests::{App, Connection, Language, Process, Request, Server, Status, ours_only, wait_for, wait_until};
 use rstest::rstest;
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The worker that answers by a text that begins with its number.
 fn worker_of(text: &str) -> Process {
@@ -96,4 +99,155 @@ fn max_requests_holds_a_leak_in_check() {
         workers.insert(worker_of(answer.text()));
         workers.len() > 3
     });
+}
+
+/// An application that asks for out-of-band work when `/ask` is called, and waits in it for a file.
+fn with_oob_work() -> App {
+    let ruby = r#"
+        require "fileutils"
+        PhusionPassenger.on_event(:oob_work) do
+          FileUtils.mkdir_p("tmp")
+          File.write("tmp/oob-work-#{Process.pid}", "")
+          sleep 0.002 until File.exist?("tmp/go-on")
+        end
+        run lambda { |env|
+          headers = { "content-type" => "text/plain" }
+          headers["X-Passenger-Request-OOB-Work"] = "true" if env["PATH_INFO"] == "/ask"
+          [200, headers, [Process.pid.to_s]]
+        }
+    "#;
+    let hook = r#"
+import os
+import time
+
+import passenger
+
+
+@passenger.on("oob_work")
+def work():
+    os.makedirs("tmp", exist_ok=True)
+    open(f"tmp/oob-work-{os.getpid()}", "w").close()
+    while not os.path.exists("tmp/go-on"):
+        time.sleep(0.002)
+
+"#;
+    let wsgi = r#"
+def application(environ, start_response):
+    headers = [("Content-Type", "text/plain")]
+    if environ["PATH_INFO"] == "/ask":
+        headers.append(("X-Passenger-Request-OOB-Work", "true"))
+    start_response("200 OK", headers)
+    return [str(os.getpid()).encode()]
+"#;
+    let asgi = r#"
+async def application(scope, receive, send):
+    headers = [(b"content-type", b"text/plain")]
+    if scope["path"] == "/ask":
+        headers.append((b"x-passenger-request-oob-work", b"true"))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+"#;
+    let language = Language::current();
+    let source = match language {
+        Language::Ruby => ruby.to_owned(),
+        Language::Wsgi => [hook, wsgi].concat(),
+        Language::Asgi => [hook, asgi].concat(),
+    };
+    App::started_by(language.startup_file(), &source)
+}
+
+fn begins_oob_work(server: &Server, worker: Process) {
+    let note = format!("tmp/oob-work-{}", worker.0);
+    wait_until("out-of-band work has begun", || server.app().has(&note));
+}
+
+#[rstest]
+fn out_of_band_work_is_done_while_another_worker_serves() {
+    ours_only!("about Passenger's own pool");
+    let server = Server::of(with_oob_work()).max_pool_size(2).argument("--min-instances=2").start();
+    wait_until("both workers are there", || Status::of(&server).workers().len() == 2);
+    let answer = server.get("/ask");
+    assert_eq!(answer.header("X-Passenger-Request-OOB-Work"), None, "the client need not know");
+    let first = Process(answer.number());
+    begins_oob_work(&server, first);
+    let mut others = HashSet::new();
+    for _ in 0..20 {
+        // The other one wants to as well, but must wait.
+        others.insert(Process(server.get("/ask").number()));
+    }
+    assert!(!others.contains(&first) && others.len() == 1, "{others:?}");
+    let state = |worker: &Process| {
+        let workers = Status::of(&server).workers();
+        workers.into_iter().find(|other| other.process == *worker).map(|worker| worker.state)
+    };
+    assert_eq!(state(&first).as_deref(), Some("oob_work"));
+    server.app().write("tmp/go-on", "");
+    for worker in others.iter().chain([&first]) {
+        begins_oob_work(&server, *worker);
+        wait_until("it serves again", || state(worker).as_deref() == Some("ready"));
+    }
+}
+
+#[rstest]
+fn requests_wait_while_the_only_worker_does_out_of_band_work() {
+    ours_only!("about Passenger's own pool");
+    let server = Server::of(with_oob_work()).start();
+    let worker = Process(server.get("/ask").number());
+    begins_oob_work(&server, worker);
+    let mut waiting = server.connect();
+    waiting.send(Request::get("/").to_bytes());
+    wait_until("a request waits", || Status::of(&server).group()["queue_size"] == 1);
+    server.app().write("tmp/go-on", "");
+    assert_eq!(Process(waiting.receive().number()), worker);
+}
+
+#[rstest]
+fn a_worker_that_never_ends_its_out_of_band_work_is_replaced() {
+    ours_only!("about Passenger's own pool");
+    let server = Server::of(with_oob_work()).argument("--max-request-time=1").start();
+    let worker = Process(server.get("/ask").number());
+    begins_oob_work(&server, worker);
+    assert_ne!(Process(server.get("/").number()), worker);
+    server.wait_for_log("has not done its out-of-band work within 1 s");
+    server.app().write("tmp/go-on", "");
+    worker.wait_until_gone();
+}
+
+#[rstest]
+fn of_the_requests_only_those_in_a_killed_worker_can_fail() {
+    ours_only!("about Passenger's own pool");
+    let server = Server::of(App::fixture("slow")).max_pool_size(2).argument("--min-instances=2").start();
+    wait_until("both workers are there", || Status::of(&server).workers().len() == 2);
+    let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
+    let is_over = AtomicBool::new(false);
+    let (served, failed) = (AtomicU32::new(0), AtomicU32::new(0));
+    let mut kills = 0;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut connection = Connection::tcp(address);
+                while !is_over.load(Ordering::Relaxed) {
+                    let answer = connection.request(&Request::get("/0.01"));
+                    assert!(answer.status == 200 || answer.status == 502, "{answer:?}");
+                    if answer.status == 200 { &served } else { &failed }.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while kills < 10 {
+            let before = served.load(Ordering::Relaxed);
+            let victims = Status::of(&server).workers();
+            let index = kills % victims.len().max(1);
+            if let Some(victim) = victims.get(index).filter(|worker| worker.state != "draining") {
+                victim.process.signal(Signal::SIGKILL);
+                kills += 1;
+            }
+            wait_until("the others are served", || served.load(Ordering::Relaxed) > before + 5);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let failed = failed.into_inner() as usize;
+    // One at a time was in a worker, or many in one that is multiplexed. Each has a second chance.
+    let in_flight = if Language::current() == Language::Asgi { 4 } else { 1 };
+    assert!(failed <= kills * in_flight, "{failed} failed, {kills} workers were killed");
+    eprintln!("{kills} workers were killed; {failed} of {} requests failed", served.into_inner() as usize + failed);
 }

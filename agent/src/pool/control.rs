@@ -41,7 +41,7 @@ impl Worker {
                 tracing::info!("worker {pid} wants to leave; it takes no more requests");
                 self.departs();
             }
-            FromProcess::OobWorkDone { .. } => tracing::debug!("worker {pid} has done its out-of-band work"),
+            FromProcess::OobWorkDone { .. } => self.oob_work_done(),
             FromProcess::Progress { step } => tracing::debug!("worker {pid}: {step}"),
             FromProcess::Failed { reason, .. } if self.is_being_promoted() => self.refuse_promotion(reason),
             FromProcess::Failed { step, reason, output } => {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::service_times::Route;
 use super::session::{Ending, Event};
 use super::slot::Slot;
+use super::worker::Worker;
 use crate::buffer::Buffer;
 
 /// A request as the pool sees it.
@@ -66,6 +67,8 @@ pub struct Exchange {
     state: RefCell<State>,
     abandoned: Cell<bool>,
     slot: RefCell<Weak<Slot>>,
+    /// Its stream in the slot is over, and the number will be another's.
+    is_over: Cell<bool>,
     stream: Cell<u32>,
     /// When it was given to a slot.
     began: Cell<Option<Instant>>,
@@ -89,6 +92,7 @@ impl Exchange {
             state: RefCell::new(state),
             abandoned: Cell::new(false),
             slot: RefCell::new(Weak::new()),
+            is_over: Cell::new(false),
             stream: Cell::new(0),
             began: Cell::new(None),
         })
@@ -124,7 +128,15 @@ impl Exchange {
 
     /// Where it has gone, and its stream there.
     pub(super) fn place(&self) -> Option<(Rc<Slot>, u32)> {
+        if self.is_over.get() {
+            return None;
+        }
         Some((self.slot.borrow().upgrade()?, self.stream.get()))
+    }
+
+    /// The worker that has it, or had.
+    pub(super) fn worker(&self) -> Option<Rc<Worker>> {
+        self.slot.borrow().upgrade()?.worker()
     }
 
     /// Takes something the worker said other than body bytes.
@@ -154,8 +166,7 @@ impl Exchange {
     /// Ends the exchange. What is buffered is still delivered.
     pub fn end(&self, ending: Ending) {
         if matches!(ending, Ending::Complete | Ending::Cancelled) {
-            // Its stream is over, and the number will be another's.
-            *self.slot.borrow_mut() = Weak::new();
+            self.is_over.set(true);
         }
         let mut state = self.state.borrow_mut();
         state.ending.get_or_insert(ending);

@@ -110,6 +110,13 @@ impl Session {
         self.0.take_rest(limit)
     }
 
+    /// The worker that has answered is to do what the application has put off.
+    pub fn wants_oob_work(&self) {
+        if let Some(worker) = self.0.worker() {
+            worker.wants_oob_work();
+        }
+    }
+
     /// Notes that the client has `bytes` of the messages that came, so that the worker may send more.
     pub fn written(&mut self, bytes: usize) {
         if let Some((slot, stream)) = self.0.place() {

@@ -203,6 +203,9 @@ pub enum WorkerState {
     Ready,
     /// All its slots are taken.
     Busy,
+    /// It does out-of-band work and takes no requests.
+    #[serde(rename = "oob_work")]
+    OobWork,
     /// It finishes what it has and then ends.
     Draining,
 }
@@ -213,6 +216,7 @@ impl fmt::Display for WorkerState {
             Self::Booting => "booting",
             Self::Ready => "ready",
             Self::Busy => "busy",
+            Self::OobWork => "oob work",
             Self::Draining => "draining",
         })
     }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 
 use super::capacity::Permit;
 use super::exchange::Request;
-use super::group::Group;
+use super::group::{Group, OobWork};
 use super::load::{Load, Vacancy};
 use super::promotion::Promotion;
 use super::slot::Slot;
@@ -75,6 +75,7 @@ pub struct Worker {
     lifetime: u64,
     /// When it was found to hang.
     condemned: Cell<Option<Instant>>,
+    oob_work: Cell<OobWork>,
 }
 
 impl Worker {
@@ -108,6 +109,7 @@ impl Worker {
             departs: Cell::new(false),
             lifetime: group.config().lifetime(),
             condemned: Cell::new(None),
+            oob_work: Cell::new(OobWork::None),
         });
         let slots: std::io::Result<Vec<_>> = channels
             .into_iter()
@@ -235,7 +237,7 @@ impl Worker {
 
     /// Whether it serves nobody.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_serving() && self.load().is_nothing()
+        self.is_serving() && self.load().is_nothing() && self.oob_work.get() == OobWork::None
     }
 
     /// How long it has been there.
@@ -333,6 +335,28 @@ impl Worker {
         self.multiplexed || self.slots().iter().all(is_over)
     }
 
+    /// How far it is with its out-of-band work.
+    pub(super) fn oob_work(&self) -> &Cell<OobWork> {
+        &self.oob_work
+    }
+
+    /// The application has asked for out-of-band work.
+    pub(super) fn wants_oob_work(&self) {
+        if self.oob_work.get() == OobWork::None {
+            self.oob_work.set(OobWork::Wanted);
+        }
+        if let Some(group) = self.group.upgrade() {
+            group.keep_up_oob_work();
+        }
+    }
+
+    /// The process has done its out-of-band work.
+    pub(super) fn oob_work_done(self: &Rc<Self>) {
+        if let Some(group) = self.group.upgrade() {
+            group.oob_work_done(self);
+        }
+    }
+
     /// Notes that it hangs.
     pub(super) fn condemn(&self) {
         self.condemned.set(Some(Instant::now()));
@@ -422,6 +446,7 @@ impl Worker {
     pub fn status(&self, most: usize) -> WorkerStatus {
         let Load { requests: sessions, websockets, .. } = self.load();
         let state = match self.state.get() {
+            State::Serving if self.oob_work.get() == OobWork::Working => WorkerState::OobWork,
             State::Serving if sessions == 0 => WorkerState::Ready,
             State::Serving => WorkerState::Busy,
             _ => WorkerState::Draining,

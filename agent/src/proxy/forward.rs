@@ -113,6 +113,9 @@ async fn answer(
         return Ok(Verdict::Failed(Ending::Cancelled));
     };
     let announced = head_writer::write(&mut connection.output, status, &head.headers);
+    if announced.oob_work {
+        session.wants_oob_work();
+    }
     if announced.is_malformed() {
         tracing::error!("the application's Content-Length is no number, or there are two");
         connection.output.truncate(start);

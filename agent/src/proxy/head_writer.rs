@@ -12,6 +12,8 @@ pub struct Announced {
     pub length: Option<u64>,
     /// `X-Sendfile`: the body is this file.
     pub file: Option<Vec<u8>>,
+    /// `X-Passenger-Request-OOB-Work`: the worker has something to do when nobody waits.
+    pub oob_work: bool,
     coded: bool,
     close: bool,
     malformed: bool,
@@ -81,6 +83,10 @@ pub fn write(out: &mut Vec<u8>, status: u16, headers: &HeaderBlock<'_>) -> Annou
             }
             17 if is("transfer-encoding") => {
                 announced.coded = true;
+            }
+            28 if is("x-passenger-request-oob-work") => {
+                announced.oob_work = true;
+                continue;
             }
             _ => {}
         }

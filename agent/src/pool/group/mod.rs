@@ -14,6 +14,7 @@ mod eviction;
 mod failure;
 mod growth;
 mod memory;
+mod oob_work;
 mod placement;
 mod queue;
 mod queue_time;
@@ -43,6 +44,7 @@ use crate::pool::turn::Turn;
 use crate::pool::worker::Worker;
 use crate::spawn::Spawner;
 use failure::Failure;
+pub(super) use oob_work::OobWork;
 use queue::Queue;
 use roll::Roll;
 use roster::Roster;
@@ -274,6 +276,9 @@ impl Group {
         if !self.state.borrow().queue.is_empty() {
             self.feed();
         }
+        if worker.oob_work().get() != OobWork::None {
+            self.keep_up_oob_work();
+        }
         self.capacity.idle(self, worker);
     }
 
@@ -302,6 +307,7 @@ impl Group {
             worker.report_exit(unexpected);
         }
         self.keep_up(false);
+        self.keep_up_oob_work();
     }
 
     /// What `passenger status` shows; `places` is where the application is reached, `user` is as whom it runs.
