@@ -33,6 +33,9 @@ pub enum Kind {
     Flag,
     /// Words with commas between them; in a file also a list of texts.
     List,
+    /// Names with values: in a file an object of texts; on the command line `NAME=VALUE`, as often as needed. Those from all places
+    /// add up. There is no environment variable for it.
+    Map,
     /// One of a few words.
     Choice {
         /// The words, as they are shown.
@@ -133,7 +136,8 @@ impl OptionSpec {
 
     /// The environment variables that set it, the main one first: `PASSENGER_MAX_POOL_SIZE`.
     pub fn environment_variables(&self) -> impl Iterator<Item = String> {
-        std::iter::once(&self.name).chain(self.aliases).map(|name| format!("PASSENGER_{}", name.to_ascii_uppercase()))
+        let names = std::iter::once(&self.name).chain(self.aliases).filter(|_| self.kind != Kind::Map);
+        names.map(|name| format!("PASSENGER_{}", name.to_ascii_uppercase()))
     }
 }
 
@@ -338,6 +342,40 @@ pub static OPTIONS: &[OptionSpec] = &[
         default: DefaultValue::Computed("the user's primary group"),
         value_name: "NAME",
         help: "Run the application with this group; !STARTUP_FILE! is the startup file's",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "envvars",
+        scope: Scope::App,
+        short: None,
+        // The original's name for it on the command line.
+        aliases: &["envvar"],
+        kind: Kind::Map,
+        default: DefaultValue::Unset,
+        value_name: "NAME=VALUE",
+        help: "Environment variables for the application, besides those of the server",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "load_shell_envvars",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Flag,
+        default: DefaultValue::Fixed("false"),
+        value_name: "",
+        help: "Also give the application the environment variables that its user's login shell sets (~/.profile)",
+        section: Section::Application,
+    },
+    OptionSpec {
+        name: "app_file_descriptor_ulimit",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 64, max: 1_073_741_816 },
+        default: DefaultValue::Computed("the limit that the server was started with"),
+        value_name: "NUMBER",
+        help: "How many files each of the application's processes may have open",
         section: Section::Application,
     },
     OptionSpec {

@@ -129,7 +129,7 @@ fn values(option: &OptionSpec) -> String {
                 .collect();
             format!(" ({})", words.join("; "))
         }
-        Kind::Text | Kind::List | Kind::Path | Kind::AppPath | Kind::Program | Kind::Flag => String::new(),
+        Kind::Text | Kind::List | Kind::Map | Kind::Path | Kind::AppPath | Kind::Program | Kind::Flag => String::new(),
     }
 }
 

@@ -169,7 +169,7 @@ fn two_applications_can_not_read_each_others_files() {
 }
 
 #[rstest]
-fn the_server_sends_no_file_that_the_user_may_not_read() {
+fn the_server_sends_no_file_that_the_user_may_not_read(#[values("0", "1")] workers: &str) {
     ours_only!("our user switching");
     needs_other_users!();
     let app = App::of(READER).owned_by(GAMES);
@@ -177,7 +177,8 @@ fn the_server_sends_no_file_that_the_user_may_not_read() {
     app.write("public/closed.txt", "closed");
     app.permit("public/closed.txt", 0o600);
     symlink("/etc/shadow", app.root().join("public/link.txt")).expect("a link");
-    let server = Server::of(app).switching_users().environment("production").start();
+    let launch = Server::of(app).switching_users().environment("production");
+    let server = launch.argument("--min-instances").argument(workers).start();
     assert_eq!(server.get("/open.txt").text(), "open");
     // The application hears of these, and has no such paths.
     for path in ["/closed.txt", "/link.txt"] {
@@ -265,4 +266,27 @@ fn the_check_says_as_which_user_an_application_would_run() {
     check.env("PASSENGER_USER_SWITCHING", "true").args(["config", "--check"]).arg(app.root());
     let finished = command::run(&mut check);
     assert!(finished.stdout.contains(&format!(" as {GAMES}\n")), "{finished:?}");
+}
+
+#[rstest]
+#[case::switching_off("{\"user_switching\": false}", GAMES, "\"user_switching\": false: only root can say this")]
+#[case::a_group("{\"group\": \"shadow\"}", GAMES, "\"group\": \"shadow\": only root can say this")]
+#[case::another_user(
+    "{\"user\": \"daemon\"}",
+    GAMES,
+    "its Passengerfile belongs to games, who must not decide what daemon runs"
+)]
+#[case::himself("{\"user\": \"games\"}", GAMES, "")]
+#[case::root_says("{\"user\": \"daemon\", \"group\": \"shadow\"}", "root", "")]
+fn a_passengerfile_gives_its_owner_no_more_rights(#[case] file: &str, #[case] owner: &str, #[case] complaint: &str) {
+    ours_only!("our user switching");
+    needs_other_users!();
+    let app = App::reference().owned_by(GAMES);
+    app.write("Passengerfile.json", file);
+    app.give("Passengerfile.json", owner);
+    let mut check = command::passenger(&registry(&app));
+    check.env_remove("PASSENGER_USER_SWITCHING").args(["config", "--check"]).arg(app.root());
+    let finished = command::run(&mut check);
+    assert_eq!(finished.code == Some(0), complaint.is_empty(), "{finished:?}");
+    assert!(finished.stderr.contains(complaint), "{finished:?}");
 }

@@ -14,6 +14,7 @@ use nix::sys::socket::MsgFlags;
 use nix::unistd::{Pid, pipe};
 use passenger_agent::app::detect::{App, Start};
 use passenger_agent::app::kind::AppKind;
+use passenger_agent::app::process::ProcessConfig;
 use passenger_agent::app::runtime::{Interpreters, Runtime};
 use passenger_agent::app::user::{AppUser, UserRules};
 use passenger_agent::pool::capacity::Capacity;
@@ -153,6 +154,7 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
         runtime,
         environment: config.environment.clone(),
         user: Rc::new(AppUser::of(&app, own_user()).expect("no other user")),
+        processes: ProcessConfig::default(),
         slots: 1,
         start_timeout: Duration::from_secs(60),
         show_errors: false,
@@ -164,7 +166,14 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
 }
 
 fn own_user() -> UserRules {
-    UserRules { switching: false, user: None, group: None, default_user: String::new(), default_group: None }
+    UserRules {
+        switching: false,
+        user: None,
+        group: None,
+        default_user: String::new(),
+        default_group: None,
+        said_by: None,
+    }
 }
 
 /// An operating system whose processes are tasks. They end with the event loop.

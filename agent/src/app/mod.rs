@@ -3,5 +3,6 @@
 pub mod detect;
 pub mod entry;
 pub mod kind;
+pub mod process;
 pub mod runtime;
 pub mod user;

@@ -33,6 +33,8 @@ pub struct UserRules {
     pub default_user: String,
     /// The group of what would have root's; `None` is the default user's primary one.
     pub default_group: Option<String>,
+    /// Who has said this, if not root: the owner of the Passengerfile, who can only speak for himself.
+    pub said_by: Option<u32>,
 }
 
 /// Which group processes have.
@@ -64,6 +66,7 @@ impl UserRules {
             Some(user) => user,
             None => self.default_user()?,
         };
+        self.check_authority(&user)?;
         let gid = match &self.group {
             None => user.gid,
             Some(GroupRule::StartupFile) => Gid::from_raw(owner.gid()),
@@ -72,6 +75,20 @@ impl UserRules {
         let gid = if gid.as_raw() == 0 { self.default_group()? } else { gid };
         let name = user.name.clone();
         Identity::of(user, gid).map(Some).map_err(|error| format!("the groups of user {name} are unknown: {error}"))
+    }
+
+    /// What a Passengerfile says (interpreter, variables, where to find the application) makes its owner the master of the
+    /// processes.
+    fn check_authority(&self, user: &User) -> Result<(), String> {
+        match self.said_by {
+            Some(owner) if owner != user.uid.as_raw() => {
+                let (owner, name) = (name_of(Uid::from_raw(owner)), &user.name);
+                Err(format!(
+                    "the application would run as {name}, but its Passengerfile belongs to {owner}, who must not decide what {name} runs; give the file to root (chown root), or both to the same user"
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn default_user(&self) -> Result<User, String> {
@@ -158,26 +175,33 @@ impl AppUser {
         Ok(current.clone())
     }
 
-    /// Who it was when it was last looked up; `None` is the agent's own user.
-    #[must_use]
-    pub fn current(&self) -> Option<Rc<Identity>> {
-        self.current.borrow().clone()
+    /// Who it was when it was last looked up, which is done now if it never was. `None` is the agent's own user.
+    ///
+    /// # Errors
+    /// A user or group that is not there.
+    pub fn current(&self) -> Result<Option<Rc<Identity>>, String> {
+        let known = self.current.borrow().clone();
+        match known {
+            Some(user) => Ok(Some(user)),
+            None if self.rules.apply() => self.look_up(),
+            None => Ok(None),
+        }
     }
 
     /// The user's name.
     #[must_use]
     pub fn name(&self) -> String {
-        match &*self.current.borrow() {
-            Some(user) => user.name.clone(),
-            None => own_name(),
+        match self.current() {
+            Ok(Some(user)) => user.name.clone(),
+            Ok(None) => own_name(),
+            Err(_) => "nobody that is known".to_owned(),
         }
     }
 
     /// Why the default user runs the application, when nobody asked for that.
     #[must_use]
     pub fn surprise(&self) -> Option<String> {
-        let current = self.current.borrow();
-        let identity = current.as_ref().filter(|_| self.rules.user.is_none())?;
+        let identity = self.current().ok()?.filter(|_| self.rules.user.is_none())?;
         let owner = fs::symlink_metadata(&self.file).ok()?.uid();
         let whose = if owner == 0 { "root".to_owned() } else { format!("user {owner}, whom nobody knows") };
         (identity.uid.as_raw() != owner).then(|| {
@@ -190,9 +214,129 @@ impl AppUser {
     }
 }
 
-/// The name of the user that this process runs as, or the number of one without a name.
+/// The name of the user that this process runs as, or the number if it has none.
 #[must_use]
 pub fn own_name() -> String {
-    let uid = Uid::effective();
+    name_of(Uid::effective())
+}
+
+/// A user's name, or the number of one without a name.
+fn name_of(uid: Uid) -> String {
     User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::os::unix::fs::{chown, lchown, symlink};
+
+    fn rules() -> UserRules {
+        UserRules {
+            switching: true,
+            user: None,
+            group: None,
+            default_user: "nobody".to_owned(),
+            default_group: None,
+            said_by: None,
+        }
+    }
+
+    fn number(name: &str) -> u32 {
+        User::from_name(name).unwrap().unwrap().uid.as_raw()
+    }
+
+    /// A startup file of this user, if this is root and so can make one.
+    fn file_of(owner: &str) -> Option<(tempfile::TempDir, PathBuf)> {
+        if !Uid::effective().is_root() {
+            eprintln!("skipped: only root can give files away");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.ru");
+        fs::write(&file, "").unwrap();
+        let owner = User::from_name(owner).unwrap().unwrap();
+        chown(&file, Some(owner.uid.as_raw()), Some(owner.gid.as_raw())).unwrap();
+        Some((directory, file))
+    }
+
+    #[rstest]
+    #[case::the_owner("games", rules(), "games")]
+    #[case::of_root("root", rules(), "nobody")]
+    #[case::of_root_with_a_default("root", UserRules { default_user: "daemon".to_owned(), ..rules() }, "daemon")]
+    #[case::named("games", UserRules { user: Some("daemon".to_owned()), ..rules() }, "daemon")]
+    fn finds_the_user(#[case] owner: &str, #[case] rules: UserRules, #[case] expected: &str) {
+        let Some((_directory, file)) = file_of(owner) else { return };
+        let identity = rules.identity(&file).unwrap().unwrap();
+        let user = User::from_name(expected).unwrap().unwrap();
+        assert_eq!((identity.name.as_str(), identity.uid, identity.gid), (expected, user.uid, user.gid));
+        assert!(identity.groups.contains(&user.gid));
+    }
+
+    #[test]
+    fn a_number_without_a_name_is_the_default_users() {
+        let Some((_directory, file)) = file_of("root") else { return };
+        chown(&file, Some(4_000_000), None).unwrap();
+        assert_eq!(rules().identity(&file).unwrap().unwrap().name, "nobody");
+    }
+
+    #[test]
+    fn a_link_is_its_makers() {
+        let Some((directory, file)) = file_of("games") else { return };
+        let link = directory.path().join("link.ru");
+        symlink(&file, &link).unwrap();
+        lchown(&link, Some(number("daemon")), None).unwrap();
+        assert_eq!(rules().identity(&link).unwrap().unwrap().name, "daemon");
+    }
+
+    #[rstest]
+    #[case::the_files("games", Some(GroupRule::StartupFile), None, "games")]
+    #[case::named("games", Some(GroupRule::Named("daemon".to_owned())), None, "daemon")]
+    #[case::the_files_which_is_roots("root", Some(GroupRule::StartupFile), None, "nogroup")]
+    #[case::the_files_which_is_roots_with_a_default("root", Some(GroupRule::StartupFile), Some("mail"), "mail")]
+    fn finds_the_group(
+        #[case] owner: &str,
+        #[case] group: Option<GroupRule>,
+        #[case] default: Option<&str>,
+        #[case] expected: &str,
+    ) {
+        let Some((_directory, file)) = file_of(owner) else { return };
+        let rules = UserRules { group, default_group: default.map(str::to_owned), ..rules() };
+        let gid = rules.identity(&file).unwrap().unwrap().gid;
+        assert_eq!(Group::from_gid(gid).unwrap().unwrap().name, expected);
+    }
+
+    #[rstest]
+    #[case::for_himself("games", "games", true)]
+    #[case::for_another("daemon", "games", false)]
+    #[case::for_what_is_roots("root", "games", false)]
+    fn a_passengerfile_speaks_for_its_owner_only(#[case] app: &str, #[case] file: &str, #[case] is_good: bool) {
+        let Some((_directory, startup_file)) = file_of(app) else { return };
+        let rules = UserRules { said_by: Some(number(file)), ..rules() };
+        assert_eq!(rules.identity(&startup_file).is_ok(), is_good);
+    }
+
+    #[test]
+    fn whoever_gets_it_from_a_file_has_no_other_rights() {
+        let Some((_directory, file)) = file_of("games") else { return };
+        let user = AppUser { rules: rules(), file, current: RefCell::default() };
+        let user: AppUser = serde_json::from_str(&serde_json::to_string(&user).unwrap()).unwrap();
+        assert_eq!(user.current().unwrap().unwrap().name, "games");
+        fs::remove_file(&user.file).unwrap();
+        let user: AppUser = serde_json::from_str(&serde_json::to_string(&user).unwrap()).unwrap();
+        user.current().unwrap_err();
+    }
+
+    #[test]
+    fn switched_off_it_is_the_agents_own() {
+        let rules = UserRules { switching: false, ..rules() };
+        assert_eq!(rules.identity(Path::new("/nonexistent")), Ok(None));
+    }
+
+    #[rstest]
+    #[case("root", "applications never run as root")]
+    #[case("no-such-user", "there is no user \"no-such-user\"")]
+    fn refuses_users_that_can_not_be(#[case] name: &str, #[case] complaint: &str) {
+        assert!(user(name).unwrap_err().starts_with(complaint));
+    }
 }

@@ -74,6 +74,7 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
         let flag = flag
             .visible_aliases(option.aliases.iter().map(|alias| alias.replace('_', "-")))
             .value_name(option.value_name)
+            .action(if option.kind == Kind::Map { ArgAction::Append } else { ArgAction::Set })
             .value_parser(OsStringValueParser::new())
             // So that "must be between" answers to -1, rather than "no such option".
             .allow_negative_numbers(matches!(option.kind, Kind::Integer { .. } | Kind::Integers { .. }))
@@ -85,14 +86,15 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
 /// The options that were typed.
 pub(super) fn typed(matches: &ArgMatches) -> CommandLine {
     let is_set = |id: &str| matches!(matches.try_get_one::<bool>(id), Ok(Some(true)));
-    let value = |option: &OptionSpec| {
+    let values = |option: &OptionSpec| -> Vec<OsString> {
         if option.kind != Kind::Flag {
-            return matches.try_get_one::<OsString>(option.name).ok().flatten().cloned();
+            let values = matches.try_get_many::<OsString>(option.name).ok().flatten();
+            return values.into_iter().flatten().cloned().collect();
         }
         let off = is_set(&negated(option)).then(|| OsString::from("false"));
-        off.or_else(|| is_set(option.name).then(|| OsString::from("true")))
+        off.or_else(|| is_set(option.name).then(|| OsString::from("true"))).into_iter().collect()
     };
-    options().filter_map(|option| Some((option, value(option)?))).collect()
+    options().flat_map(|option| values(option).into_iter().map(move |value| (option, value))).collect()
 }
 
 fn negated(option: &OptionSpec) -> String {
@@ -143,6 +145,7 @@ mod tests {
     #[case(&["--no-daemonize", "--daemonize"], None, &["daemonize=true"])]
     #[case(&["--thread-count", "4"], None, &["threads=4"])]
     #[case(&["-R", "a.ru", "-e", "test", "-a", "::1", "-S", "s"], None, &["address=::1", "socket=s", "environment=test", "rackup=a.ru"])]
+    #[case(&["--envvar", "A=1", "--envvars", "B=2"], None, &["envvars=A=1", "envvars=B=2"])]
     #[case(&["--", "--odd"], Some("--odd"), &[])]
     fn takes_options_before_and_after_the_directory(
         #[case] arguments: &[&str],

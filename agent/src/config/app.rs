@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use super::{ConfigError, Environment, address, user, wanted};
 use crate::app::detect::Wanted;
+use crate::app::process::ProcessConfig;
 use crate::app::runtime::Interpreters;
 use crate::app::user::UserRules;
 use crate::pool::limits::Limits;
@@ -39,6 +40,8 @@ pub struct AppConfig {
     pub user: UserRules,
     /// How it is replaced by a new version.
     pub restart: RestartConfig,
+    /// The environment and the limits of its processes.
+    pub processes: ProcessConfig,
     /// The directory with static files; it need not exist.
     pub static_files_dir: PathBuf,
 }
@@ -106,6 +109,7 @@ pub(super) fn resolve(
     root: &Path,
     is_only_app: bool,
     environment: &Environment,
+    file_owner: Option<u32>,
 ) -> Result<AppConfig, ConfigError> {
     let is_direct = settings.text("spawn_method") == Some("direct");
     Ok(AppConfig {
@@ -120,12 +124,17 @@ pub(super) fn resolve(
         wanted: wanted::resolve(settings)?,
         interpreters: Interpreters { ruby: settings.path("ruby"), python: settings.path("python") },
         health_check_paths: address::health_check_paths(settings)?,
-        user: user::resolve(settings)?,
+        user: user::resolve(settings, file_owner)?,
         restart: RestartConfig {
             rolling: settings.flag("rolling_restarts"),
             resists_errors: settings.flag("resist_deployment_errors"),
             dir: settings.path("restart_dir").unwrap_or_else(|| root.join("tmp")),
             shutdown_timeout: Duration::from_secs(settings.integer("shutdown_timeout")),
+        },
+        processes: ProcessConfig {
+            envvars: settings.map("envvars"),
+            load_shell_envvars: settings.flag("load_shell_envvars"),
+            open_files: Some(settings.integer("app_file_descriptor_ulimit")).filter(|limit| *limit > 0),
         },
         static_files_dir: settings.path("static_files_dir").unwrap_or_else(|| root.join("public")),
     })

@@ -114,7 +114,8 @@ impl Resolver<'_> {
     fn app(&self, entry: &AppEntries, is_only_app: bool) -> Result<(AppConfig, Settings), ConfigErrors> {
         let root = self.root(entry);
         let settings = self.settings(entry, &root)?;
-        Ok((app::resolve(&settings, &root, is_only_app, self.outside.environment)?, settings))
+        let app = app::resolve(&settings, &root, is_only_app, self.outside.environment, self.file.owner)?;
+        Ok((app, settings))
     }
 
     /// What was said outside of the file about one of several applications, nobody knows which.

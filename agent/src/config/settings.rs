@@ -3,8 +3,8 @@
 use super::passengerfile::Entry;
 use super::value::{self, Bases, Value};
 use super::{ConfigError, ConfigErrors};
-use passenger_native::options::{self, DefaultValue, OPTIONS, OptionSpec, Scope};
-use std::collections::HashMap;
+use passenger_native::options::{self, DefaultValue, Kind, OPTIONS, OptionSpec, Scope};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -65,13 +65,21 @@ impl Outside<'_> {
         option.environment_variables().find_map(given)
     }
 
-    fn typed(&self, option: &OptionSpec) -> Option<&OsStr> {
-        self.command_line.iter().rfind(|(typed, _)| typed.name == option.name).map(|(_, raw)| raw.as_os_str())
+    /// What was typed for the option: the last time, or each time if it can have several values.
+    fn typed(&self, option: &OptionSpec) -> impl Iterator<Item = &OsStr> {
+        let typed: Vec<&OsStr> = self
+            .command_line
+            .iter()
+            .filter(|(typed, _)| typed.name == option.name)
+            .map(|(_, raw)| raw.as_os_str())
+            .collect();
+        let first = if option.kind == Kind::Map { 0 } else { typed.len().saturating_sub(1) };
+        typed.into_iter().skip(first)
     }
 
     /// The error that the option was set here, where it can't be.
     pub(super) fn refuse(&self, option: &OptionSpec, reason: &str) -> Option<ConfigError> {
-        if let Some(raw) = self.typed(option) {
+        if let Some(raw) = self.typed(option).next() {
             return Some(complaint(Source::CommandLine, &shown_typed(option, raw), reason));
         }
         let (name, raw) = self.variable(option)?;
@@ -80,6 +88,11 @@ impl Outside<'_> {
 }
 
 fn shown_typed(option: &OptionSpec, raw: &OsStr) -> String {
+    if option.kind == Kind::Map {
+        // The values may be secrets.
+        let name = raw.to_string_lossy();
+        return format!("--{} {}", option.long(), name.split('=').next().unwrap_or_default()).trim_end().to_owned();
+    }
     format!("--{} {}", option.long(), raw.display()).trim_end().to_owned()
 }
 
@@ -121,7 +134,13 @@ impl Settings {
         let bases = Bases::outside(app_root, outside.environment);
         for option in options {
             let mut set = |source, value: Result<Value, String>, shown: String| match value {
-                Ok(value) => drop(values.insert(option.name, Setting { value, source, shown })),
+                Ok(value) => {
+                    let value = match values.remove(option.name) {
+                        Some(Setting { value: weaker, .. }) => value.over(weaker),
+                        None => value,
+                    };
+                    values.insert(option.name, Setting { value, source, shown });
+                }
                 Err(reason) => errors.push(complaint(source, &shown, &reason)),
             };
             let read = |raw: &OsStr| value::read(option, raw, &bases);
@@ -142,7 +161,7 @@ impl Settings {
             if let Some((name, raw)) = outside.variable(option) {
                 set(Source::Environment, read(raw), shown_variable(&name, raw));
             }
-            if let Some(raw) = outside.typed(option) {
+            for raw in outside.typed(option) {
                 set(Source::CommandLine, read(raw), shown_typed(option, raw));
             }
         }
@@ -167,6 +186,14 @@ impl Settings {
         match self.values.get(name).map(|setting| &setting.value) {
             Some(Value::List(words)) => words,
             _ => &[],
+        }
+    }
+
+    /// The names and values of an option that holds some.
+    pub(super) fn map(&self, name: &str) -> BTreeMap<String, String> {
+        match self.values.get(name).map(|setting| &setting.value) {
+            Some(Value::Map(map)) => map.clone(),
+            _ => BTreeMap::new(),
         }
     }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::app::detect::{Start, Wanted};
 use crate::app::entry::Entry;
 use crate::app::kind::AppKind;
+use crate::app::process::ProcessConfig;
 use crate::app::runtime::Interpreters;
 use crate::app::user::UserRules;
 use crate::pool::limits::Limits;
@@ -80,6 +81,7 @@ fn the_defaults() {
                 group: None,
                 default_user: "nobody".to_owned(),
                 default_group: None,
+                said_by: None,
             },
             restart: RestartConfig {
                 rolling: true,
@@ -87,6 +89,7 @@ fn the_defaults() {
                 dir: app.path().join("tmp"),
                 shutdown_timeout: Duration::from_secs(30),
             },
+            processes: ProcessConfig::default(),
             static_files_dir: app.path().join("public"),
         }],
     };

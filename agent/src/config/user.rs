@@ -8,8 +8,8 @@ use nix::unistd::{Group, Uid, getegid};
 /// The value of `group` that stands for the startup file's.
 const STARTUP_FILE: &str = "!STARTUP_FILE!";
 
-/// The rules, of which everything that is named is there.
-pub(super) fn resolve(settings: &Settings) -> Result<UserRules, ConfigError> {
+/// The rules, of which everything that is named is there. `file_owner` is the owner of the Passengerfile.
+pub(super) fn resolve(settings: &Settings, file_owner: Option<u32>) -> Result<UserRules, ConfigError> {
     let text = |name| settings.text(name).map(str::to_owned);
     let group = |name: String| if name == STARTUP_FILE { GroupRule::StartupFile } else { GroupRule::Named(name) };
     let rules = UserRules {
@@ -18,9 +18,32 @@ pub(super) fn resolve(settings: &Settings) -> Result<UserRules, ConfigError> {
         group: text("group").map(group),
         default_user: text("default_user").unwrap_or_default(),
         default_group: text("default_group"),
+        said_by: file_owner.filter(|owner| *owner != 0 && Uid::effective().is_root()),
     };
+    if rules.said_by.is_some() {
+        refuse_what_only_root_says(&rules, settings)?;
+    }
     if rules.apply() { check_names(&rules, settings) } else { refuse_others(&rules, settings) }?;
     Ok(rules)
+}
+
+/// A Passengerfile that is not root's must not give its owner more rights than the owner has.
+fn refuse_what_only_root_says(rules: &UserRules, settings: &Settings) -> Result<(), ConfigError> {
+    let is_in_file = |option| matches!(settings.source(option), Source::Passengerfile | Source::Entry);
+    let names_group = matches!(rules.group, Some(GroupRule::Named(_)));
+    let wrong = [
+        ("user_switching", !rules.switching),
+        ("group", names_group),
+        ("default_group", rules.default_group.is_some()),
+        ("default_user", true),
+    ];
+    match wrong.into_iter().find(|(option, is_wrong)| *is_wrong && is_in_file(option)) {
+        Some((option, _)) => Err(settings.error(
+            option,
+            "only root can say this to a server that was started by root; give the file to root (chown root), or say it on the command line",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn check_names(rules: &UserRules, settings: &Settings) -> Result<(), ConfigError> {

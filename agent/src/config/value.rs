@@ -4,6 +4,7 @@
 use super::{Environment, places};
 use passenger_native::options::{Kind, OptionSpec};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,24 @@ use std::path::{Path, PathBuf};
 pub(super) enum Value {
     Text(String),
     List(Vec<String>),
+    Map(BTreeMap<String, String>),
     Path(PathBuf),
     Integer(u64),
     Integers(Vec<u64>),
     Flag(bool),
+}
+
+impl Value {
+    /// This one where `weaker` was said, too: names with values add up, all else is replaced.
+    pub(super) fn over(self, weaker: Self) -> Self {
+        match (self, weaker) {
+            (Self::Map(map), Self::Map(mut weaker)) => {
+                weaker.extend(map);
+                Self::Map(weaker)
+            }
+            (value, _) => value,
+        }
+    }
 }
 
 /// Where relative paths start.
@@ -65,6 +80,9 @@ pub(super) fn read(option: &OptionSpec, raw: &OsStr, bases: &Bases) -> Result<Va
     }
     let text = raw.to_str().ok_or("must be valid UTF-8")?;
     let number = |text: &str, min, max| text.trim().parse().ok().filter(|number| (min..=max).contains(number));
+    if option.kind == Kind::Map {
+        return map(text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
     let value = match option.kind {
         Kind::Integer { min, max } => number(text, min, max).map(Value::Integer),
         Kind::Integers { min, max } => {
@@ -92,6 +110,11 @@ pub(super) fn read(option: &OptionSpec, raw: &OsStr, bases: &Bases) -> Result<Va
 /// Reads a value of a Passengerfile. A number in quotes is as good as a number.
 pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Result<Value, String> {
     match (json, option.kind) {
+        (Json::Object(members), Kind::Map) => {
+            let variables = members.iter().map(|(name, value)| Some((name.clone(), plain(value)?)));
+            map(variables.collect::<Option<Vec<_>>>().unwrap_or_default())
+        }
+        (_, Kind::Map) => map(None),
         (Json::String(text), _) => read(option, OsStr::new(text), bases),
         (Json::Array(items), Kind::List) if items.iter().all(Json::is_string) => {
             let words: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
@@ -109,6 +132,26 @@ pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Resu
     }
 }
 
+/// The text that a value stands for that can be written in one way only.
+fn plain(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(_) | Json::Bool(_) => Some(json.to_string()),
+        _ => None,
+    }
+}
+
+/// Environment variables, which are not named in reasons: even a name can be a misplaced secret.
+fn map(variables: impl IntoIterator<Item = (String, String)>) -> Result<Value, String> {
+    let map: BTreeMap<String, String> = variables.into_iter().collect();
+    let is_good =
+        |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    if map.is_empty() || !map.iter().all(is_good) {
+        return Err(format!("must be {}", demand(Kind::Map)));
+    }
+    Ok(Value::Map(map))
+}
+
 /// The path that a value of a Passengerfile is, if it is one.
 pub(super) fn read_path(option: &OptionSpec, json: &Json, bases: &Bases) -> Option<PathBuf> {
     match read_json(option, json, bases) {
@@ -124,6 +167,7 @@ fn demand(kind: Kind) -> String {
         Kind::Integer { min, max } => format!("a whole number between {min} and {max}"),
         Kind::Integers { min, max } => format!("whole numbers between {min} and {max}, such as [5, 10] or 5,10"),
         Kind::Flag => "true or false".to_owned(),
+        Kind::Map => "names with text for values, in a file { \"NAME\": \"value\" }, else NAME=value".to_owned(),
         Kind::List => "words, such as [\"a\", \"b\"] or a,b".to_owned(),
         Kind::Choice { values, .. } => format!("one of {}", values.join(", ")),
     }

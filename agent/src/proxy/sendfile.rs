@@ -16,7 +16,7 @@ use crate::app::user::AppUser;
 pub fn open(path: &Path, user: &AppUser) -> io::Result<(File, u64, std::fs::Metadata)> {
     // Without O_NONBLOCK a pipe would hold the agent until somebody writes to it.
     let open = || File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = match user.current() {
+    let file = match user.current().map_err(io::Error::other)? {
         Some(user) => user.with_rights(open)?,
         None => open(),
     }?;

@@ -64,7 +64,7 @@ impl Shared {
         let preload = config.spawn_method == SpawnMethod::Smart;
         let new_spawner = {
             let (app, runtime, environment) = (app.clone(), runtime.clone(), config.environment.clone());
-            let user = Rc::clone(user);
+            let (user, processes) = (Rc::clone(user), config.processes.clone());
             let (slots, start_timeout) = (config.pool.threads, config.pool.start_timeout);
             let (reaper, report) = (Rc::clone(&self.reaper), Rc::clone(&self.report));
             move || {
@@ -72,6 +72,7 @@ impl Shared {
                     app: app.clone(),
                     runtime: runtime.clone(),
                     user: Rc::clone(&user),
+                    processes: processes.clone(),
                     environment: environment.clone(),
                     slots,
                     start_timeout,

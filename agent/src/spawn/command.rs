@@ -8,6 +8,7 @@ use std::time::Duration;
 use passenger_native::control::App as LoadedApp;
 
 use crate::app::detect::{App, Start};
+use crate::app::process::ProcessConfig;
 use crate::app::runtime::Runtime;
 use crate::app::user::AppUser;
 use crate::sys;
@@ -16,6 +17,8 @@ use crate::sys::user::Identity;
 use super::SpawnError;
 use super::access::{Need, obstacle};
 use super::environment;
+use super::login_shell;
+use super::reaper::Reaper;
 
 /// How to start an application's processes.
 pub struct Launch {
@@ -25,6 +28,8 @@ pub struct Launch {
     pub runtime: Runtime,
     /// As which user.
     pub user: Rc<AppUser>,
+    /// The environment and the limits of its processes.
+    pub processes: ProcessConfig,
     /// `development`, `production`…
     pub environment: String,
     /// Slots a worker has.
@@ -56,6 +61,12 @@ impl Launch {
         Ok(Some(user))
     }
 
+    /// As which user processes ran that are there already.
+    pub(super) fn current_user(&self) -> Result<Option<Rc<Identity>>, SpawnError> {
+        let failed = |reason| SpawnError::new(&self.app, "finding out the user to run it as", reason);
+        self.user.current().map_err(failed)
+    }
+
     /// The error that the system does not let the agent start processes of `user`.
     pub(super) fn cannot_switch(&self, user: &Identity, error: &std::io::Error) -> SpawnError {
         SpawnError::new(&self.app, &format!("preparing to run as {}", user.name), error.to_string()).with_hint(
@@ -64,14 +75,26 @@ impl Launch {
     }
 
     /// The command that starts an interpreter, for processes of `user`, which then waits for orders.
-    pub(super) fn command(&self, user: Option<&Identity>) -> Command {
+    pub(super) async fn command(&self, user: Option<&Identity>, reaper: &Rc<Reaper>) -> Result<Command, SpawnError> {
         let mut variables = environment::inherited(std::env::vars_os(), user);
+        if self.processes.load_shell_envvars {
+            variables = login_shell::environment(self, user, variables, reaper).await?;
+        }
         variables.extend(self.runtime.variables(&self.environment));
+        variables.extend(self.processes.envvars.iter().map(|(name, value)| (name.into(), value.into())));
         environment::enter(&mut variables, &self.app.root);
         let mut command = self.runtime.command();
         command.env_clear().envs(variables).current_dir(&self.app.root);
-        sys::process::confine(&mut command, user);
-        command
+        if let Some(limit) = self.processes.open_files {
+            sys::limits::allow_open_files(limit).map_err(|error| {
+                SpawnError::new(&self.app, &format!("setting app_file_descriptor_ulimit to {limit}"), error.to_string())
+                    .with_hint(
+                        "Lower it, or raise the hard limit of the server (ulimit -Hn, LimitNOFILE= in a systemd unit)",
+                    )
+            })?;
+        }
+        sys::process::confine(&mut command, user, self.processes.open_files);
+        Ok(command)
     }
 
     /// What the process is told to load.

@@ -32,16 +32,17 @@ pub struct Starting<'a> {
 
 impl<'a> Starting<'a> {
     /// Executes the interpreter and tells it what to load. With `slots` it becomes a worker.
-    pub fn exec(launch: &'a Launch, reaper: &Rc<Reaper>, slots: Option<&[OwnedFd]>) -> Result<Self, SpawnError> {
+    pub async fn exec(launch: &'a Launch, reaper: &Rc<Reaper>, slots: Option<&[OwnedFd]>) -> Result<Self, SpawnError> {
         let interpreter = launch.runtime.interpreter.display();
         let step = format!("starting {interpreter}");
         let failed = |error: std::io::Error| SpawnError::new(&launch.app, &step, error.to_string());
         let user = launch.user()?;
         let user = user.as_deref();
+        let mut command = launch.command(user, reaper).await?;
         (launch.progress)(&step);
         let (ours, theirs) = sys::socket::control_pair().map_err(failed)?;
         let (output, pipe) = Output::open(user).map_err(failed)?;
-        let pid = reaper.system().start(&mut launch.command(user), theirs, pipe).map_err(|error| match user {
+        let pid = reaper.system().start(&mut command, theirs, pipe).map_err(|error| match user {
             Some(user) if error.raw_os_error() == Some(libc::EPERM) => launch.cannot_switch(user, &error),
             _ => failed(error),
         })?;
@@ -125,7 +126,7 @@ impl<'a> Starting<'a> {
 /// Starts a worker without a preloader.
 pub async fn start_worker(launch: &Launch, reaper: &Rc<Reaper>) -> Result<WorkerProcess, SpawnError> {
     let (ours, theirs) = data_channels(launch)?;
-    let starting = Starting::exec(launch, reaper, Some(&theirs))?;
+    let starting = Starting::exec(launch, reaper, Some(&theirs)).await?;
     drop(theirs);
     let started = starting.ready().await?;
     Ok(started.worker(ours))

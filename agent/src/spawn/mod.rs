@@ -12,6 +12,7 @@ pub mod command;
 mod environment;
 mod error;
 mod handshake;
+mod login_shell;
 mod output;
 mod preloader;
 pub mod reaper;

@@ -49,7 +49,7 @@ pub struct Preloader {
 impl Preloader {
     /// Starts one and waits until it has loaded the application.
     pub async fn start(launch: &Launch, reaper: &Rc<Reaper>) -> Result<Rc<Self>, SpawnError> {
-        let started = Starting::exec(launch, reaper, None)?.ready().await?;
+        let started = Starting::exec(launch, reaper, None).await?.ready().await?;
         Ok(Self::of(Rc::new(started.process), Rc::new(started.channel), reaper, false))
     }
 
@@ -90,7 +90,7 @@ impl Preloader {
     pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
         let failed = |error: std::io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
         let (control, their_control) = sys::socket::control_pair().map_err(failed)?;
-        let (output, pipe) = Output::open(launch.user.current().as_deref()).map_err(failed)?;
+        let (output, pipe) = Output::open(launch.current_user()?.as_deref()).map_err(failed)?;
         let (channels, theirs) = handshake::data_channels(launch)?;
         let mut descriptors = vec![their_control.as_fd(), pipe.as_fd()];
         descriptors.extend(theirs.iter().map(AsFd::as_fd));

@@ -19,6 +19,26 @@ pub fn raise_open_files() -> io::Result<u64> {
     Ok(hard)
 }
 
+/// Sees to it that [`set_open_files`] can be called with `limit`, in processes that this one starts.
+///
+/// # Errors
+/// `EPERM` when it is above the hard limit, which this process may not raise.
+pub fn allow_open_files(limit: u64) -> io::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if limit > hard {
+        setrlimit(Resource::RLIMIT_NOFILE, soft, limit)?;
+    }
+    Ok(())
+}
+
+/// Sets this process's limit, which no program that it becomes can raise. Async-signal-safe.
+///
+/// # Errors
+/// What `setrlimit(2)` says.
+pub fn set_open_files(limit: u64) -> io::Result<()> {
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, limit, limit)?)
+}
+
 /// Gives a process that is about to become an application the limit from before. Async-signal-safe.
 ///
 /// # Errors

@@ -46,13 +46,16 @@ pub fn start(command: &mut Command, control: OwnedFd, output: OwnedFd) -> io::Re
     Ok(Pid::from_raw(child.id() as i32))
 }
 
-/// Has the process that `command` starts begin as one of an application: with the limits that it would have had without
-/// this one, and as `user`'s, if that is another one than this process's.
-pub fn confine(command: &mut Command, user: Option<&Identity>) {
+/// Has the process that `command` starts begin as one of an application: with `open_files` for its limit, or else the limit that
+/// it would have had without this one, and as `user`'s, if that is another one than this process's.
+pub fn confine(command: &mut Command, user: Option<&Identity>, open_files: Option<u64>) {
     let user = user.cloned();
     let prepare = move || {
         super::oom::restore();
-        super::limits::restore_open_files()?;
+        match open_files {
+            Some(limit) => super::limits::set_open_files(limit),
+            None => super::limits::restore_open_files(),
+        }?;
         // Last, as it takes the rights to do anything else.
         user.as_ref().map_or(Ok(()), Identity::assume)
     };

@@ -4,10 +4,11 @@
 use super::ConfigErrors;
 use super::document::{Document, Member, Syntax, TABLES, Table};
 use super::error::ConfigError;
-use passenger_native::options::{self, OPTIONS, OptionSpec, Scope};
+use passenger_native::options::{self, Kind, OPTIONS, OptionSpec, Scope};
 use serde_json::Value as Json;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Far more than all options together need, in bytes.
@@ -40,12 +41,14 @@ pub(super) struct Passengerfile {
     pub(super) entries: Vec<Entry>,
     /// The list of applications, if there is one.
     pub(super) apps: Option<Vec<AppEntries>>,
+    /// Whose file it is.
+    pub(super) owner: Option<u32>,
 }
 
 /// The settings in the file in `directory`; none when there is no such file.
 pub(super) fn read(directory: &Path) -> Result<Passengerfile, ConfigErrors> {
     let failed = |path: &Path, reason: String| ConfigError::new(format!("{}{reason}", path.display()));
-    let mut found: Option<(PathBuf, Syntax, String)> = None;
+    let mut found: Option<(PathBuf, Syntax, Text)> = None;
     for syntax in Syntax::ALL {
         let path = directory.join(syntax.file_name());
         let Some(text) = load(&path).map_err(|reason| failed(&path, format!(": {reason}")))? else { continue };
@@ -55,8 +58,9 @@ pub(super) fn read(directory: &Path) -> Result<Passengerfile, ConfigErrors> {
         found = Some((path, syntax, text));
     }
     let Some((path, syntax, text)) = found else { return Ok(Passengerfile::default()) };
-    let document = syntax.read(&text).map_err(|reason| failed(&path, format!(":{reason}")))?;
-    Interpreter { path: &path, has_apps: document.apps.is_some(), errors: Vec::new() }.run(document)
+    let document = syntax.read(&text.text).map_err(|reason| failed(&path, format!(":{reason}")))?;
+    let file = Interpreter { path: &path, has_apps: document.apps.is_some(), errors: Vec::new() }.run(document)?;
+    Ok(Passengerfile { owner: Some(text.owner), ..file })
 }
 
 /// Makes settings of names. All that is wrong is told, not only the first.
@@ -77,7 +81,7 @@ impl Interpreter<'_> {
             }
             apps
         });
-        ConfigErrors::none(self.errors).map(|()| Passengerfile { entries, apps })
+        ConfigErrors::none(self.errors).map(|()| Passengerfile { entries, apps, owner: None })
     }
 
     fn app(&mut self, table: Table) -> AppEntries {
@@ -116,6 +120,8 @@ impl Interpreter<'_> {
         if value.is_null() {
             return Ok(None);
         }
+        // The values of variables may be secrets.
+        let shown = if option.kind == Kind::Map { Json::from(&*key).to_string() } else { shown };
         let shown = format!("{value_at}: {shown}");
         if before.iter().any(|entry| entry.option.name == option.name) {
             return Err(format!("{shown}: is the second value of {}; remove one", option.name));
@@ -124,7 +130,13 @@ impl Interpreter<'_> {
     }
 }
 
-fn load(path: &Path) -> Result<Option<String>, String> {
+/// What is in a file, and whose it is.
+struct Text {
+    text: String,
+    owner: u32,
+}
+
+fn load(path: &Path) -> Result<Option<Text>, String> {
     let readable = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => "may not be read; give its reader permission or remove it".to_owned(),
         _ => format!("cannot be read ({error}); repair or remove it"),
@@ -137,11 +149,14 @@ fn load(path: &Path) -> Result<Option<String>, String> {
         Ok(_) => {}
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)).map_err(readable)?;
+    let file = File::open(path).map_err(readable)?;
+    let owner = file.metadata().map_err(readable)?.uid();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(readable)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(format!("is larger than {LARGEST_FILE} bytes, so it is hardly a list of options"));
     }
-    String::from_utf8(bytes).map(Some).map_err(|error| format!("is not UTF-8 text: {}", error.utf8_error()))
+    let text = String::from_utf8(bytes).map_err(|error| format!("is not UTF-8 text: {}", error.utf8_error()))?;
+    Ok(Some(Text { text, owner }))
 }
 
 /// Why an option can't stand where it does.
