@@ -29,6 +29,13 @@ pub enum Kind {
         /// The largest value that is accepted.
         max: u64,
     },
+    /// A whole number, both bounds included, or the word `auto`.
+    IntegerOrAuto {
+        /// The smallest number that is accepted.
+        min: u64,
+        /// The largest number that is accepted.
+        max: u64,
+    },
     /// On or off; on the command line `--name` and `--no-name`.
     Flag,
     /// Words with commas between them; in a file also a list of texts.
@@ -452,10 +459,10 @@ pub static OPTIONS: &[OptionSpec] = &[
         scope: Scope::Instance,
         short: None,
         aliases: &[],
-        kind: Kind::Integer { min: 1, max: 10_000 },
+        kind: Kind::IntegerOrAuto { min: 1, max: 10_000 },
         default: DefaultValue::Fixed("6"),
         value_name: "NUMBER",
-        help: "How many workers there may be at most, of all applications together",
+        help: "How many workers there may be at most, of all applications together; auto is two a processor, and no more than fit into memory",
         section: Section::Pool,
     },
     OptionSpec {
@@ -477,7 +484,51 @@ pub static OPTIONS: &[OptionSpec] = &[
         kind: Kind::Integer { min: 0, max: 10_000 },
         default: DefaultValue::Fixed("1"),
         value_name: "NUMBER",
-        help: "How many workers are kept without traffic",
+        help: "How many workers are kept without traffic, once the application has been started",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "pre_start",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Flag,
+        default: DefaultValue::Fixed("true"),
+        value_name: "",
+        help: "Start the application with the server, not with its first request",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "max_spawns",
+        scope: Scope::Instance,
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 1, max: 10_000 },
+        default: DefaultValue::Computed("the number of processors, at least 2"),
+        value_name: "NUMBER",
+        help: "How many workers may be starting at the same time, of all applications together",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "pool_idle_time",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 31_536_000 },
+        default: DefaultValue::Fixed("300"),
+        value_name: "SECONDS",
+        help: "End a worker that has had nothing to do for this long, in seconds, if there are more than min_instances; 0 means never",
+        section: Section::Pool,
+    },
+    OptionSpec {
+        name: "max_preloader_idle_time",
+        scope: Scope::App,
+        short: None,
+        aliases: &[],
+        kind: Kind::Integer { min: 0, max: 31_536_000 },
+        default: DefaultValue::Fixed("300"),
+        value_name: "SECONDS",
+        help: "End a preloader that has started no worker for this long, in seconds; the next worker starts another; 0 means never",
         section: Section::Pool,
     },
     OptionSpec {

@@ -118,6 +118,7 @@ fn spellings(option: &OptionSpec) -> (String, String, String) {
 fn values(option: &OptionSpec) -> String {
     match option.kind {
         Kind::Integer { min, max } | Kind::Integers { min, max } => format!(" ({min} to {max})"),
+        Kind::IntegerOrAuto { min, max } => format!(" ({min} to {max}, or `auto`)"),
         Kind::Choice { values, synonyms } => {
             let words: Vec<String> = values
                 .iter()

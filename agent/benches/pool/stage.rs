@@ -17,7 +17,7 @@ use passenger_agent::app::kind::AppKind;
 use passenger_agent::app::process::ProcessConfig;
 use passenger_agent::app::runtime::{Interpreters, Runtime};
 use passenger_agent::app::user::{AppUser, UserRules};
-use passenger_agent::pool::capacity::Capacity;
+use passenger_agent::pool::capacity::{Capacity, Size};
 use passenger_agent::pool::exchange::{Exchange, Request};
 use passenger_agent::pool::group::{Group, GroupConfig};
 use passenger_agent::pool::limits::Limits;
@@ -68,7 +68,7 @@ impl Stage {
         };
         stage.groups = stage.run(async {
             let turn = Rc::new(Turn::default());
-            let capacity = Capacity::new(groups * workers);
+            let capacity = Capacity::new(Size::Fixed(groups * workers), groups * workers);
             let reaper = Rc::new(Reaper::of(Box::new(InProcess(Cell::new(1_000_000_001)))));
             spawn_local({
                 let turn = Rc::clone(&turn);
@@ -137,6 +137,10 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
     let config = GroupConfig {
         max_workers: workers,
         min_workers: workers,
+        threads: 1,
+        pre_start: true,
+        idle_time: None,
+        preloader_idle_time: None,
         max_queue: 0,
         max_requests: 0,
         refork_after: Vec::new(),

@@ -99,6 +99,7 @@ mod tests {
             addresses: vec!["127.0.0.1:3000".to_owned()],
             uptime_seconds: 60,
             max_pool_size: 6,
+            max_pool_size_reason: None,
             groups: Vec::new(),
         }
     }

@@ -77,7 +77,10 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
             .action(if option.kind == Kind::Map { ArgAction::Append } else { ArgAction::Set })
             .value_parser(OsStringValueParser::new())
             // So that "must be between" answers to -1, rather than "no such option".
-            .allow_negative_numbers(matches!(option.kind, Kind::Integer { .. } | Kind::Integers { .. }))
+            .allow_negative_numbers(matches!(
+                option.kind,
+                Kind::Integer { .. } | Kind::Integers { .. } | Kind::IntegerOrAuto { .. }
+            ))
             .help(described(option));
         vec![flag]
     })

@@ -14,8 +14,9 @@ const LONG: u64 = 10;
 /// Several lines, the last one ended.
 pub(super) fn render(status: &InstanceStatus) -> String {
     let workers: usize = status.groups.iter().map(|group| group.workers.len()).sum();
+    let reason = status.max_pool_size_reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
     let mut text = format!(
-        "Phusion Passenger(R) {}, pid {}, {}, up {}\nListening on {}; {workers} of at most {} workers\n",
+        "Phusion Passenger(R) {}, pid {}, {}, up {}\nListening on {}; {workers} of at most {} workers{reason}\n",
         status.version,
         status.pid,
         status.environment,
@@ -170,6 +171,7 @@ mod tests {
             addresses: vec!["0.0.0.0:3000".to_owned()],
             uptime_seconds: 80,
             max_pool_size: 6,
+            max_pool_size_reason: Some("3 a processor, 2 processors".to_owned()),
             groups: vec![GroupStatus {
                 name: "shop".to_owned(),
                 places: vec!["example.com/shop".to_owned()],
@@ -202,7 +204,7 @@ mod tests {
         };
         let expected = "\
 Phusion Passenger(R) 7.0.0, pid 100, production, up 1m 20s
-Listening on 0.0.0.0:3000; 3 of at most 6 workers
+Listening on 0.0.0.0:3000; 3 of at most 6 workers (3 a processor, 2 processors)
 
 shop (rack, production) at example.com/shop in /srv/shop, as deploy
   running; requests waiting: 2 (limit 100); workers starting: 1; memory: 92.4 MB

@@ -61,10 +61,16 @@ impl AppConfig {
 /// The limits of an application's workers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolConfig {
-    /// How many workers it may have, at least 1 and at most as many as the pool.
+    /// How many workers it may have, at least 1 and at most as many as the pool, if that is known.
     pub max_instances: usize,
     /// How many workers are kept without traffic, at most `max_instances`.
     pub min_instances: usize,
+    /// Whether it starts with the instance; else with its first request.
+    pub pre_start: bool,
+    /// How long a worker beyond `min_instances` may have nothing to do; `None` for ever.
+    pub idle_time: Option<Duration>,
+    /// How long a preloader may start no worker; `None` for ever.
+    pub preloader_idle_time: Option<Duration>,
     /// How many requests may wait for a worker; 0 means no limit.
     pub max_request_queue_size: usize,
     /// After how many requests a worker is replaced; 0 means never.
@@ -153,7 +159,7 @@ pub(super) fn environment(settings: &Settings, environment: &Environment) -> Str
 }
 
 fn pool(settings: &Settings, is_only_app: bool) -> Result<PoolConfig, ConfigError> {
-    let max_pool_size = max_pool_size(settings, is_only_app);
+    let max_pool_size = max_pool_size(settings, is_only_app).unwrap_or(usize::MAX);
     let max = if is_only_app { "max_instances" } else { limit(settings, "max_instances") };
     let min = limit(settings, "min_instances");
     let max_instances = match size(settings.integer(max)) {
@@ -168,6 +174,9 @@ fn pool(settings: &Settings, is_only_app: bool) -> Result<PoolConfig, ConfigErro
     Ok(PoolConfig {
         max_instances,
         min_instances,
+        pre_start: settings.flag("pre_start"),
+        idle_time: time(settings, "pool_idle_time"),
+        preloader_idle_time: time(settings, "max_preloader_idle_time"),
         max_request_queue_size: size(settings.integer("max_request_queue_size")),
         max_requests: settings.integer("max_requests"),
         refork_after: refork_after(settings)?,
@@ -205,11 +214,16 @@ fn limit(settings: &Settings, name: &'static str) -> &'static str {
     if settings.source("workers") > settings.source(name) { "workers" } else { name }
 }
 
-/// How many workers the whole pool may have. With a single application `workers` is about this, else about the
-/// application's own limit.
-pub(super) fn max_pool_size(settings: &Settings, is_only_app: bool) -> usize {
+/// How many workers the whole pool may have; `None` is found out. With a single application `workers` is about this, else
+/// about the application's own limit.
+pub(super) fn max_pool_size(settings: &Settings, is_only_app: bool) -> Option<usize> {
     let name = if is_only_app { limit(settings, "max_pool_size") } else { "max_pool_size" };
-    size(settings.integer(name))
+    settings.number(name).map(size)
+}
+
+/// A time in seconds, where 0 is for ever.
+fn time(settings: &Settings, name: &str) -> Option<Duration> {
+    Some(settings.integer(name)).filter(|seconds| *seconds != 0).map(Duration::from_secs)
 }
 
 fn size(number: u64) -> usize {

@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use super::{ConfigError, Environment, ListenAddress, listen, places};
 use serde::{Deserialize, Serialize};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// What one instance was told to do. Paths are absolute.
@@ -15,8 +16,10 @@ pub struct InstanceConfig {
     pub listen: Vec<ListenAddress>,
     /// The environment of applications that have none of their own, such as `production`.
     pub environment: String,
-    /// How many workers there may be, at least 1.
-    pub max_pool_size: usize,
+    /// How many workers there may be, at least 1; `None` is as many as make sense on this machine.
+    pub max_pool_size: Option<usize>,
+    /// How many workers may be starting at the same time, at least 1.
+    pub max_spawns: usize,
     /// Whether to run in the background.
     pub daemonize: bool,
     /// Where the process id goes; `None` when none was asked for and `root` cannot be written to.
@@ -49,7 +52,7 @@ pub enum LogLevel {
 pub(super) fn resolve(
     settings: &Settings,
     root: &Path,
-    max_pool_size: usize,
+    max_pool_size: Option<usize>,
     environment: &Environment,
 ) -> Result<InstanceConfig, ConfigError> {
     let environment_name = super::app::environment(settings, environment);
@@ -60,6 +63,7 @@ pub(super) fn resolve(
         root: root.to_owned(),
         environment: environment_name,
         max_pool_size,
+        max_spawns: max_spawns(settings),
         daemonize,
         pid_file: settings.path("pid_file").or_else(|| places::pid_file(root, &listen)),
         log_file,
@@ -67,6 +71,12 @@ pub(super) fn resolve(
         registry_dir: settings.path("instance_registry_dir").unwrap_or_else(|| places::temporary_dir(environment)),
         listen: vec![listen],
     })
+}
+
+fn max_spawns(settings: &Settings) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    // One that takes long to start must not keep all others from it.
+    settings.number("max_spawns").map_or_else(|| processors().max(2), |number| usize::try_from(number).unwrap_or(1))
 }
 
 fn log_level(name: Option<&str>) -> LogLevel {

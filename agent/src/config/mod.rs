@@ -81,7 +81,7 @@ impl Resolver<'_> {
         // What an only application's entry says about `workers` is about the pool as well.
         let top = keep(self.settings(&AppEntries::default(), self.directory), &mut errors);
         let settings = if is_only_app { apps.first().map(|(_, settings)| settings) } else { top.as_ref() };
-        let pool = settings.map_or(1, |settings| app::max_pool_size(settings, is_only_app));
+        let pool = settings.and_then(|settings| app::max_pool_size(settings, is_only_app));
         let instance = top.as_ref().map(|top| instance::resolve(top, self.directory, pool, self.outside.environment));
         let instance = instance.and_then(|instance| keep(instance, &mut errors));
         let Some(instance) = instance.filter(|_| errors.is_empty()) else { return Err(ConfigErrors::of(errors)) };

@@ -205,11 +205,16 @@ impl Settings {
         }
     }
 
-    /// The value of an option that holds a number; all of them have a default.
+    /// The value of an option that holds a number and has a default.
     pub(super) fn integer(&self, name: &str) -> u64 {
-        match self.values.get(name).map(|setting| &setting.value) {
-            Some(Value::Integer(number)) => *number,
-            _ => 0,
+        self.number(name).unwrap_or(0)
+    }
+
+    /// The value of an option that may hold a number.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        match &self.values.get(name)?.value {
+            Value::Integer(number) => Some(*number),
+            _ => None,
         }
     }
 

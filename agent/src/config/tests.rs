@@ -47,7 +47,8 @@ fn the_defaults() {
             root: app.path().to_owned(),
             listen: vec![ListenAddress::Tcp { host: "127.0.0.1".to_owned(), port: 3000 }],
             environment: "development".to_owned(),
-            max_pool_size: 6,
+            max_pool_size: Some(6),
+            max_spawns: std::thread::available_parallelism().map_or(2, |number| number.get().max(2)),
             daemonize: false,
             pid_file: Some(app.path().join("passenger.3000.pid")),
             log_file: None,
@@ -62,6 +63,9 @@ fn the_defaults() {
             environment: "development".to_owned(),
             pool: PoolConfig {
                 max_instances: 6,
+                pre_start: true,
+                idle_time: Some(Duration::from_secs(300)),
+                preloader_idle_time: Some(Duration::from_secs(300)),
                 min_instances: 1,
                 max_request_queue_size: 100,
                 max_requests: 0,
@@ -239,14 +243,14 @@ fn modules_are_looked_for_in_the_application() {
 #[case(&[("workers", "4"), ("max_pool_size", "8")], (8, 4))]
 fn workers_sets_both_limits(#[case] typed: &[(&str, &str)], #[case] limits: (usize, usize)) {
     let config = resolve("{\"max_pool_size\": 3, \"min_instances\": 3}", &[], typed).unwrap();
-    assert_eq!((config.instance.max_pool_size, config.apps[0].pool.min_instances), limits);
+    assert_eq!((config.instance.max_pool_size, config.apps[0].pool.min_instances), (Some(limits.0), limits.1));
     assert_eq!(config.apps[0].pool.max_instances, limits.0);
 }
 
 #[test]
 fn workers_gives_way_to_a_stronger_place() {
     let config = resolve("{\"workers\": 8}", &[("PASSENGER_MIN_INSTANCES", "1")], &[]).unwrap();
-    assert_eq!((config.instance.max_pool_size, config.apps[0].pool.min_instances), (8, 1));
+    assert_eq!((config.instance.max_pool_size, config.apps[0].pool.min_instances), (Some(8), 1));
     let complaint = resolve("", &[("PASSENGER_WORKERS", "8")], &[("max_pool_size", "2")]).unwrap_err();
     assert_eq!(complaint, "PASSENGER_WORKERS=8 (environment): must be at most max_pool_size, which is 2");
 }
@@ -373,7 +377,7 @@ fn an_entry_goes_before_what_stands_beside_it() {
     let directory = several(file, &["shop", "blog"]);
     let root = directory.path();
     let config = Config::resolve(root, &Vec::new(), &environment(&[])).unwrap();
-    assert_eq!((listens(&config), config.instance.max_pool_size), ("0.0.0.0:80".to_owned(), 9));
+    assert_eq!((listens(&config), config.instance.max_pool_size), ("0.0.0.0:80".to_owned(), Some(9)));
     assert_eq!(
         (&config.instance.root, &config.instance.pid_file),
         (&root.to_owned(), &Some(root.join("passenger.80.pid")))
@@ -406,7 +410,10 @@ fn toml_says_the_same_as_json() {
 fn an_only_entry_is_like_no_entries() {
     let config = resolve(r#"{"apps": [{"workers": 2, "threads": 3}]}"#, &[("PASSENGER_THREADS", "4")], &[]).unwrap();
     let pool = &config.apps[0].pool;
-    assert_eq!((config.instance.max_pool_size, pool.max_instances, pool.min_instances, pool.threads), (2, 2, 2, 4));
+    assert_eq!(
+        (config.instance.max_pool_size, pool.max_instances, pool.min_instances, pool.threads),
+        (Some(2), 2, 2, 4)
+    );
 }
 
 const TWO: &str = r#"{"apps": [{"workers": 2}, {"base_uri": "/b"}]}"#;
@@ -415,7 +422,7 @@ const TWO: &str = r#"{"apps": [{"workers": 2}, {"base_uri": "/b"}]}"#;
 fn workers_of_one_of_several_are_its_own() {
     let config = resolve(TWO, &[], &[("environment", "test")]).unwrap();
     let limits: Vec<_> = config.apps.iter().map(|app| (app.pool.max_instances, app.pool.min_instances)).collect();
-    assert_eq!((config.instance.max_pool_size, limits), (6, vec![(2, 2), (6, 1)]));
+    assert_eq!((config.instance.max_pool_size, limits), (Some(6), vec![(2, 2), (6, 1)]));
     assert_eq!((&*config.apps[0].environment, &*config.apps[1].environment), ("test", "test"));
 }
 
@@ -468,4 +475,23 @@ fn what_several_applications_cannot_have_is_refused(
     let mut said: Vec<&str> = said.lines().collect();
     said.sort_unstable();
     assert_eq!(said.join("\n"), complaint);
+}
+
+#[test]
+fn the_pool_may_find_out_its_size() {
+    let config = resolve("{\"max_pool_size\": \"auto\", \"min_instances\": 3}", &[], &[]).unwrap();
+    assert_eq!((config.instance.max_pool_size, config.apps[0].pool.min_instances), (None, 3));
+    let config = resolve("{\"max_pool_size\": \"auto\", \"max_instances\": 2}", &[], &[("max_spawns", "1")]).unwrap();
+    assert_eq!((config.instance.max_spawns, config.apps[0].pool.max_instances), (1, 2));
+    let config = resolve("{\"max_pool_size\": 2}", &[], &[("max_pool_size", "auto")]).unwrap();
+    assert_eq!(config.instance.max_pool_size, None);
+}
+
+#[test]
+fn times_of_0_are_for_ever() {
+    let config =
+        resolve("{\"pool_idle_time\": 0, \"pre_start\": false}", &[], &[("max_preloader_idle_time", "7")]).unwrap();
+    let pool = &config.apps[0].pool;
+    assert_eq!((pool.idle_time, pool.preloader_idle_time), (None, Some(Duration::from_secs(7))));
+    assert!(!pool.pre_start);
 }

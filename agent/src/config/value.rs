@@ -33,6 +33,9 @@ impl Value {
     }
 }
 
+/// What stands for a number that is found out.
+const AUTO: &str = "auto";
+
 /// Where relative paths start.
 pub(super) struct Bases {
     app: PathBuf,
@@ -84,7 +87,8 @@ pub(super) fn read(option: &OptionSpec, raw: &OsStr, bases: &Bases) -> Result<Va
         return map(text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     let value = match option.kind {
-        Kind::Integer { min, max } => number(text, min, max).map(Value::Integer),
+        Kind::IntegerOrAuto { .. } if text == AUTO => Some(Value::Text(text.to_owned())),
+        Kind::Integer { min, max } | Kind::IntegerOrAuto { min, max } => number(text, min, max).map(Value::Integer),
         Kind::Integers { min, max } => {
             text.split(',').map(|text| number(text, min, max)).collect::<Option<_>>().map(Value::Integers)
         }
@@ -124,7 +128,10 @@ pub(super) fn read_json(option: &OptionSpec, json: &Json, bases: &Bases) -> Resu
             let numbers: Vec<String> = items.iter().map(Json::to_string).collect();
             read(option, OsStr::new(&numbers.join(",")), bases)
         }
-        (Json::Number(_), Kind::Integer { .. } | Kind::Integers { .. } | Kind::Choice { .. })
+        (
+            Json::Number(_),
+            Kind::Integer { .. } | Kind::Integers { .. } | Kind::IntegerOrAuto { .. } | Kind::Choice { .. },
+        )
         | (Json::Bool(_), Kind::Flag) => read(option, OsStr::new(&json.to_string()), bases),
         (_, Kind::Text) => Err("must be text in quotes".to_owned()),
         (_, Kind::Path | Kind::AppPath | Kind::Program) => Err("must be a path in quotes".to_owned()),
@@ -166,6 +173,7 @@ fn demand(kind: Kind) -> String {
         Kind::Path | Kind::AppPath | Kind::Program => "a path".to_owned(),
         Kind::Integer { min, max } => format!("a whole number between {min} and {max}"),
         Kind::Integers { min, max } => format!("whole numbers between {min} and {max}, such as [5, 10] or 5,10"),
+        Kind::IntegerOrAuto { min, max } => format!("{AUTO}, or a whole number between {min} and {max}"),
         Kind::Flag => "true or false".to_owned(),
         Kind::Map => "names with text for values, in a file { \"NAME\": \"value\" }, else NAME=value".to_owned(),
         Kind::List => "words, such as [\"a\", \"b\"] or a,b".to_owned(),
@@ -221,6 +229,8 @@ mod tests {
     #[case("port", "80.0", "must be a whole number between 0 and 65535")]
     #[case("port", "99999999999999999999999", "must be a whole number between 0 and 65535")]
     #[case("refork_after", "5,", "must be whole numbers between 0 and 1000000000, such as [5, 10] or 5,10")]
+    #[case("max_pool_size", "0", "must be auto, or a whole number between 1 and 10000")]
+    #[case("max_pool_size", "Auto", "must be auto, or a whole number between 1 and 10000")]
     #[case("threads", "0", "must be a whole number between 1 and 128")]
     #[case("daemonize", "perhaps", "must be true or false")]
     #[case("spawn_method", "conservative", "must be one of smart, direct")]
@@ -246,6 +256,8 @@ mod tests {
     #[rstest]
     #[case("port", json!(80), Ok(Value::Integer(80)))]
     #[case("port", json!("80"), Ok(Value::Integer(80)))]
+    #[case("max_pool_size", json!(8), Ok(Value::Integer(8)))]
+    #[case("max_pool_size", json!("auto"), Ok(text("auto")))]
     #[case("log_level", json!(3), Ok(text("notice")))]
     #[case("daemonize", json!(true), Ok(Value::Flag(true)))]
     #[case("port", json!(80.5), Err("must be a whole number between 0 and 65535"))]

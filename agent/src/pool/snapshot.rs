@@ -24,6 +24,9 @@ pub struct InstanceStatus {
     pub uptime_seconds: u64,
     /// How many workers there may be at most.
     pub max_pool_size: usize,
+    /// Why it is that many, when that was found out.
+    #[serde(default)]
+    pub max_pool_size_reason: Option<String>,
     /// One entry an application.
     pub groups: Vec<GroupStatus>,
 }

@@ -67,6 +67,8 @@ pub struct Worker {
     pub(super) permit: Cell<Option<Permit>>,
     /// When it last answered, by the pool's clock.
     last_used: Cell<u64>,
+    /// When it was first seen idle, having answered this many.
+    seen_idle: Cell<Option<(u64, Instant)>>,
     /// It leaves to make room for another group's.
     evicted: Cell<bool>,
     /// It began to leave by itself.
@@ -105,6 +107,7 @@ impl Worker {
             handled: Cell::new(0),
             permit: Cell::new(Some(permit)),
             last_used: Cell::new(0),
+            seen_idle: Cell::new(None),
             evicted: Cell::new(false),
             departs: Cell::new(false),
             lifetime: group.config().lifetime(),
@@ -238,6 +241,14 @@ impl Worker {
     /// Whether it serves nobody.
     pub(super) fn is_idle(&self) -> bool {
         self.is_serving() && self.load().is_nothing() && self.oob_work.get() == OobWork::None
+    }
+
+    /// Since when it serves nobody, as far as is known from asking this now and then.
+    pub(super) fn idle_since(&self, now: Instant) -> Option<Instant> {
+        let seen = self.seen_idle.get().filter(|(handled, _)| *handled == self.handled());
+        let seen = self.is_idle().then(|| seen.unwrap_or((self.handled(), now)));
+        self.seen_idle.set(seen);
+        seen.map(|(_, since)| since)
     }
 
     /// How long it has been there.

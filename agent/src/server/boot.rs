@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::pool::group::Group;
 use crate::spawn::SpawnError;
 
-/// Starts the first worker of each application, of as many at the same time as there are processors.
+/// Starts the first worker of each application that does not wait for its first request. How many are started at the same
+/// time the pool knows.
 ///
 /// # Errors
 /// Why the application could not be started, if it is the only one. One of several does not keep the others from
@@ -23,17 +23,11 @@ pub async fn boot(groups: &[Rc<Group>]) -> Result<(), Rc<SpawnError>> {
 
 /// The same where nobody waits for the outcome: what can't be started is tried again later.
 pub async fn boot_or_retry(mut groups: Vec<Rc<Group>>) {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let starts = Rc::new(Semaphore::new(processors));
     let mut tasks = JoinSet::new();
     // There may not be room for all. Those that want no worker without traffic can wait for it.
     groups.sort_by_key(|group| group.config().min_workers == 0);
     for group in groups {
-        let starts = Rc::clone(&starts);
-        tasks.spawn_local(async move {
-            let _start = starts.acquire().await;
-            group.boot_or_retry().await;
-        });
+        tasks.spawn_local(async move { group.boot_or_retry().await });
     }
     tasks.join_all().await;
 }

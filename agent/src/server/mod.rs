@@ -27,7 +27,7 @@ use crate::admin;
 use crate::http::connection::Connection;
 use crate::http::lobby::Lobby;
 use crate::instance;
-use crate::pool::capacity::Capacity;
+use crate::pool::capacity::{Capacity, Size};
 use crate::pool::group::Group;
 use crate::pool::snapshot::{GroupStatus, InstanceStatus};
 use crate::pool::turn::Turn;
@@ -165,12 +165,15 @@ impl Instance {
             async move { turn.run().await }
         });
 
-        let capacity = Capacity::new(self.plan.instance.max_pool_size);
+        let capacity = Capacity::new(
+            self.plan.instance.max_pool_size.map_or(Size::Auto, Size::Fixed),
+            self.plan.instance.max_spawns,
+        );
         spawn_local({
             let capacity = Rc::clone(&capacity);
             async move { capacity.run().await }
         });
-        let shared = Shared { reaper, turn, capacity, report: Rc::clone(&self.report) };
+        let shared = Shared { reaper, turn, capacity: Rc::clone(&capacity), report: Rc::clone(&self.report) };
         let sites = shared.sites(&self.plan.apps);
         let groups: Vec<Rc<Group>> = sites.iter().map(|site| Rc::clone(&site.group)).collect();
         for planned in &self.plan.apps {
@@ -194,7 +197,7 @@ impl Instance {
             router: sites::router(self.plan.apps.iter().map(|planned| &planned.config).zip(&sites)),
             buffer_dir: Rc::from(&*self.estate.directory),
         });
-        let admin = self.serve_admin(&sites, started).map_err(StartError::new)?;
+        let admin = self.serve_admin(&sites, capacity, started).map_err(StartError::new)?;
         spawn_local({
             let lobby = Rc::clone(&lobby);
             async move { lobby.tidy().await }
@@ -215,11 +218,15 @@ impl Instance {
         Ok(())
     }
 
-    fn serve_admin(&self, sites: &[Rc<Site>], started: Instant) -> io::Result<tokio::task::JoinHandle<()>> {
+    fn serve_admin(
+        &self,
+        sites: &[Rc<Site>],
+        capacity: Rc<Capacity>,
+        started: Instant,
+    ) -> io::Result<tokio::task::JoinHandle<()>> {
         let listener = tokio::net::UnixListener::from_std(instance::listen_for_admin(&self.estate.directory)?)?;
         let config = &self.plan.instance;
-        let (environment, addresses, max_pool_size) =
-            (config.environment.clone(), self.addresses.clone(), config.max_pool_size);
+        let (environment, addresses) = (config.environment.clone(), self.addresses.clone());
         let places = self.plan.apps.iter().map(|planned| planned.config.places());
         let groups: Vec<_> = sites.iter().map(|site| Rc::clone(&site.group)).collect();
         let sites: Vec<_> = sites.iter().map(Rc::clone).zip(places).collect();
@@ -229,7 +236,8 @@ impl Instance {
             environment: environment.clone(),
             addresses: addresses.clone(),
             uptime_seconds: started.elapsed().as_secs(),
-            max_pool_size,
+            max_pool_size: capacity.limit(),
+            max_pool_size_reason: capacity.reason(),
             groups: statuses(&sites).await,
         };
         Ok(spawn_local(admin::server::serve(listener, async move |command| {

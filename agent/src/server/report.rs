@@ -48,14 +48,16 @@ impl Report {
         self.names_apps = names_apps;
     }
 
-    /// The application is about to be loaded.
+    /// The application is about to be loaded, or will be with its first request.
     pub fn starting(&self, PlannedApp { app, config, user, .. }: &PlannedApp) {
         let entry = match &app.start {
             Start::Entry(entry) => format!("{} in ", entry.object),
             Start::File(_) => String::new(),
         };
+        let (starting, later) =
+            if config.pool.pre_start { ("starting ", "") } else { ("", " starts with its first request") };
         self.say(&format!(
-            "Phusion Passenger {}: starting {entry}{} ({}, {}) as {}\n",
+            "Phusion Passenger {}: {starting}{entry}{} ({}, {}) as {}{later}\n",
             env!("CARGO_PKG_VERSION"),
             app.root.display(),
             app.kind.name(),
@@ -101,11 +103,15 @@ impl Report {
     }
 
     fn application(&self, PlannedApp { config, .. }: &PlannedApp, group: &Group) -> String {
+        let note = match (group.is_broken(), config.pool.pre_start) {
+            (true, _) => "; it could not be started, see passenger status",
+            (false, false) => "; it starts with its first request",
+            (false, true) => "",
+        };
         if !self.names_apps {
-            return config.root.display().to_string();
+            return format!("{}{note}", config.root.display());
         }
-        let broken = if group.is_broken() { "; it could not be started, see passenger status" } else { "" };
-        format!("{} at {} in {}{broken}", config.name, config.places().join(", "), config.root.display())
+        format!("{} at {} in {}{note}", config.name, config.places().join(", "), config.root.display())
     }
 
     /// The instance could not be started.

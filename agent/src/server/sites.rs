@@ -50,6 +50,10 @@ impl Shared {
         let group_config = GroupConfig {
             max_workers: config.pool.max_instances,
             min_workers: config.pool.min_instances,
+            threads: config.pool.threads,
+            pre_start: config.pool.pre_start,
+            idle_time: config.pool.idle_time,
+            preloader_idle_time: config.pool.preloader_idle_time,
             max_queue: config.pool.max_request_queue_size,
             max_requests: config.pool.max_requests,
             refork_after: config.pool.refork_after.clone(),

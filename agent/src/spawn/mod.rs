@@ -21,6 +21,7 @@ mod worker_process;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -35,7 +36,7 @@ use reaper::Reaper;
 /// How workers are started.
 enum Method {
     Direct,
-    /// The preloader is started with the first worker, and again if it died.
+    /// The preloader is started with the first worker, and again if it died or was idle for long.
     Smart(Mutex<Option<Rc<Preloader>>>),
 }
 
@@ -47,6 +48,8 @@ pub struct Spawner {
     generation: u32,
     /// Its workers can't be forked from one of them.
     settled: Cell<bool>,
+    /// Whether the worker that was started last came up.
+    has_succeeded: Cell<bool>,
 }
 
 impl Spawner {
@@ -54,7 +57,7 @@ impl Spawner {
     #[must_use]
     pub fn new(launch: Rc<Launch>, preload: bool, reaper: Rc<Reaper>) -> Self {
         let method = if preload { Method::Smart(Mutex::new(None)) } else { Method::Direct };
-        Self { launch, method, reaper, generation: 0, settled: Cell::new(false) }
+        Self { launch, method, reaper, generation: 0, settled: Cell::new(false), has_succeeded: Cell::new(false) }
     }
 
     /// A spawner for the same version whose workers are forked from one that has become a preloader.
@@ -67,6 +70,7 @@ impl Spawner {
             reaper: Rc::clone(&self.reaper),
             generation: self.generation + 1,
             settled: Cell::new(false),
+            has_succeeded: Cell::new(false),
         }
     }
 
@@ -113,21 +117,41 @@ impl Spawner {
     /// # Errors
     /// What went wrong, in which step, with the program's output.
     pub async fn spawn(&self) -> Result<WorkerProcess, SpawnError> {
-        match &self.method {
+        let result = match &self.method {
             Method::Direct => handshake::start_worker(&self.launch, &self.reaper).await,
-            Method::Smart(preloader) => {
-                let preloader = {
-                    let mut current = preloader.lock().await;
-                    match current.as_ref().filter(|preloader| preloader.is_alive()) {
-                        Some(preloader) => Rc::clone(preloader),
-                        None => {
-                            let started = Preloader::start(&self.launch, &self.reaper).await?;
-                            Rc::clone(current.insert(started))
-                        }
-                    }
-                };
-                preloader.fork(&self.launch).await
+            Method::Smart(preloader) => self.fork(preloader).await,
+        };
+        self.has_succeeded.set(result.is_ok());
+        result
+    }
+
+    async fn fork(&self, preloader: &Mutex<Option<Rc<Preloader>>>) -> Result<WorkerProcess, SpawnError> {
+        let preloader = {
+            let mut current = preloader.lock().await;
+            match current.as_ref().filter(|preloader| preloader.is_alive()) {
+                Some(preloader) => Rc::clone(preloader),
+                None => {
+                    let started = Preloader::start(&self.launch, &self.reaper).await?;
+                    Rc::clone(current.insert(started))
+                }
             }
-        }
+        };
+        preloader.fork(&self.launch).await
+    }
+
+    /// Whether it is known that workers can be started now, so that several may be at the same time. One that has to start
+    /// a preloader first does not know.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.has_succeeded.get() && (matches!(self.method, Method::Direct) || self.is_loaded())
+    }
+
+    /// Tells the preloader to leave if it is not forking and has not forked for this long; returns its process id then.
+    /// The next worker starts another.
+    pub fn end_idle_preloader(&self, idle: Duration) -> Option<i32> {
+        let Method::Smart(preloader) = &self.method else { return None };
+        let mut current = preloader.try_lock().ok()?;
+        let preloader = current.take_if(|preloader| Rc::strong_count(preloader) == 1 && preloader.idle() >= idle)?;
+        Some(preloader.pid())
     }
 }

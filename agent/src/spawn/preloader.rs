@@ -43,6 +43,8 @@ pub struct Preloader {
     shared: Rc<Shared>,
     was_worker: bool,
     last_ticket: Cell<u32>,
+    /// When it last was asked to fork, or was ready to.
+    last_used: Cell<Instant>,
     dismissed: Option<oneshot::Sender<()>>,
 }
 
@@ -68,7 +70,13 @@ impl Preloader {
         });
         let (dismissed, dismissal) = oneshot::channel();
         tokio::task::spawn_local(Rc::clone(&shared).attend(dismissal));
-        Rc::new(Self { shared, was_worker, last_ticket: Cell::new(0), dismissed: Some(dismissed) })
+        Rc::new(Self {
+            shared,
+            was_worker,
+            last_ticket: Cell::new(0),
+            last_used: Cell::new(Instant::now()),
+            dismissed: Some(dismissed),
+        })
     }
 
     /// Its process id.
@@ -86,6 +94,11 @@ impl Preloader {
         self.shared.alive.get()
     }
 
+    /// How long it has not been asked to fork.
+    pub fn idle(&self) -> Duration {
+        self.last_used.get().elapsed()
+    }
+
     /// Has it fork a worker, and waits until that is ready.
     pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
         let failed = |error: std::io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
@@ -97,6 +110,7 @@ impl Preloader {
 
         let ticket = self.last_ticket.get().wrapping_add(1);
         self.last_ticket.set(ticket);
+        self.last_used.set(Instant::now());
         let (order, mut told) = oneshot::channel();
         self.shared.orders.borrow_mut().insert(ticket, order);
         let message = ToProcess::Spawn { ticket, slots: theirs.len() as u32 };

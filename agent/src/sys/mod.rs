@@ -1,5 +1,6 @@
 //! The kernel: the only module with `unsafe` and raw system calls.
 
+pub mod available_memory;
 pub mod descriptor;
 pub mod file;
 pub mod limits;

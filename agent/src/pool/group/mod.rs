@@ -13,6 +13,7 @@ mod ending;
 mod eviction;
 mod failure;
 mod growth;
+mod idle;
 mod memory;
 mod oob_work;
 mod placement;
@@ -55,6 +56,14 @@ pub struct GroupConfig {
     pub max_workers: usize,
     /// Workers that are kept when there is nothing to do.
     pub min_workers: usize,
+    /// How many requests a worker serves at the same time, unless it is multiplexed; at least 1.
+    pub threads: usize,
+    /// Whether it starts with the instance; else with its first request.
+    pub pre_start: bool,
+    /// How long a worker may have nothing to do, if there are more than `min_workers`; `None` for ever.
+    pub idle_time: Option<Duration>,
+    /// How long the preloader may fork nobody; `None` for ever.
+    pub preloader_idle_time: Option<Duration>,
     /// The most requests that wait; 0 for no limit.
     pub max_queue: usize,
     /// Requests after which a worker is replaced; 0 for never.
@@ -119,6 +128,10 @@ struct State {
     queue: Queue,
     spawning: usize,
     failure: Option<Failure>,
+    /// It has been booted, or asked for: its minimum is kept from then on.
+    awake: bool,
+    /// Whether the worker that came last is multiplexed.
+    multiplexed: bool,
     closing: bool,
     emptied: Option<Waker>,
 }
@@ -141,6 +154,7 @@ pub struct Group {
     requests_watched: Cell<bool>,
     memory_watched: Cell<bool>,
     is_reforking: Cell<bool>,
+    watches_idleness: Cell<bool>,
 }
 
 impl Group {
@@ -162,6 +176,8 @@ impl Group {
             queue: Queue::default(),
             spawning: 0,
             failure: None,
+            awake: false,
+            multiplexed: false,
             closing: false,
             emptied: None,
         };
@@ -181,6 +197,7 @@ impl Group {
             requests_watched: Cell::new(false),
             memory_watched: Cell::new(false),
             is_reforking: Cell::new(false),
+            watches_idleness: Cell::new(false),
         });
         group.capacity.join(&group);
         group
@@ -239,6 +256,7 @@ impl Group {
             return exchange.end(Ending::QueueFull);
         }
         state.queue.push(exchange, self.now_if_limited());
+        state.awake = true;
         drop(state);
         self.watch_queue();
         self.keep_up(true);

@@ -40,6 +40,11 @@ impl Queue {
         self.count() > 0 || self.urgent.iter().any(|exchange| !exchange.is_abandoned())
     }
 
+    /// How many there are, also of those whose client has left.
+    pub fn len(&self) -> usize {
+        self.urgent.len() + self.waiting.len()
+    }
+
     /// How many wait, without health checks and those whose client has left.
     pub fn count(&self) -> usize {
         self.waiting.iter().filter(|waiting| !waiting.exchange.is_abandoned()).count()

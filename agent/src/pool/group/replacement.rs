@@ -33,7 +33,7 @@ impl Group {
         true
     }
 
-    /// Has a worker leave that must not serve any longer, and starts its successor without waiting for room.
+    /// Has a worker leave that must not serve any longer, and starts its successor meanwhile.
     pub(super) fn replace_now(&self, worker: &Rc<Worker>) {
         if !worker.is_serving() {
             return;
@@ -47,7 +47,7 @@ impl Group {
         drop(state);
         let worker = Rc::clone(worker);
         self.in_background(async move |group| {
-            let permit = group.capacity.overdraw();
+            let permit = group.capacity.extra().await;
             group.start_successor(worker, permit).await;
         });
     }

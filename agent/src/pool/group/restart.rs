@@ -39,9 +39,11 @@ impl Group {
         let mut state = self.state.borrow_mut();
         state.spawner = spawner;
         state.roll = None;
+        // What nobody has asked for yet is started when somebody does.
+        let awake = state.awake;
         drop(state);
         self.retire_all();
-        self.keep_up(true);
+        self.keep_up(awake);
     }
 
     fn replace_rolling(&self, spawner: Rc<Spawner>) {
