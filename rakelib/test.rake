@@ -18,7 +18,7 @@ module TestRun
   # Scenarios that expect the same of an application in any language.
   OF_ANY_LANGUAGE = %w[
     departure ending http_framing http_semantics limits placement pool recycling refork response_bodies restart
-    single_worker spawning static_files surroundings uploads
+    single_worker spawning static_files sticky_sessions surroundings uploads
   ].freeze
 
   def self.scenarios(language)

@@ -42,6 +42,8 @@ pub struct AppConfig {
     pub restart: RestartConfig,
     /// The environment and the limits of its processes.
     pub processes: ProcessConfig,
+    /// The cookie of sticky sessions, if there are to be any.
+    pub sticky_sessions: Option<StickyCookie>,
     /// The directory with static files; it need not exist.
     pub static_files_dir: PathBuf,
 }
@@ -56,6 +58,15 @@ impl AppConfig {
             names => names.iter().map(|name| format!("{name}{base}")).collect(),
         }
     }
+}
+
+/// The cookie that tells which worker a client sticks to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StickyCookie {
+    /// Its name, a token (RFC 6265, 4.1.1).
+    pub name: String,
+    /// Its attributes besides path and `HttpOnly`, as in `SameSite=Lax; Secure`.
+    pub attributes: String,
 }
 
 /// The limits of an application's workers.
@@ -142,6 +153,7 @@ pub(super) fn resolve(
             load_shell_envvars: settings.flag("load_shell_envvars"),
             open_files: Some(settings.integer("app_file_descriptor_ulimit")).filter(|limit| *limit > 0),
         },
+        sticky_sessions: sticky_sessions(settings)?,
         static_files_dir: settings.path("static_files_dir").unwrap_or_else(|| root.join("public")),
     })
 }
@@ -185,6 +197,16 @@ fn pool(settings: &Settings, is_only_app: bool) -> Result<PoolConfig, ConfigErro
         start_timeout: Duration::from_secs(settings.integer("start_timeout")),
         threads: size(settings.integer("threads")),
     })
+}
+
+fn sticky_sessions(settings: &Settings) -> Result<Option<StickyCookie>, ConfigError> {
+    const NAME: &str = "sticky_sessions_cookie_name";
+    let text = |name| settings.text(name).unwrap_or_default().to_owned();
+    let (name, attributes) = (text(NAME), text("sticky_sessions_cookie_attributes"));
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
+        return Err(settings.error(NAME, "must be letters, digits and -_. alone"));
+    }
+    Ok(settings.flag("sticky_sessions").then_some(StickyCookie { name, attributes }))
 }
 
 fn limits(settings: &Settings) -> Limits {

@@ -94,6 +94,7 @@ fn the_defaults() {
                 shutdown_timeout: Duration::from_secs(30),
             },
             processes: ProcessConfig::default(),
+            sticky_sessions: None,
             static_files_dir: app.path().join("public"),
         }],
     };

@@ -14,6 +14,8 @@ pub struct Context {
     pub is_head: bool,
     /// Whether the connection should go on after the response.
     pub keep_alive: bool,
+    /// With sticky sessions: the number of the worker that its cookie names, 0 if it names none.
+    pub sticks_to: Option<u32>,
 }
 
 /// How the client finds the end of the body.

@@ -72,6 +72,8 @@ pub struct Exchange {
     stream: Cell<u32>,
     /// When it was given to a slot.
     began: Cell<Option<Instant>>,
+    /// With sticky sessions: the number of the worker it should go to, 0 for any; then of the one it has gone to.
+    sticks_to: Cell<Option<u32>>,
 }
 
 impl Exchange {
@@ -95,6 +97,7 @@ impl Exchange {
             is_over: Cell::new(false),
             stream: Cell::new(0),
             began: Cell::new(None),
+            sticks_to: Cell::new(None),
         })
     }
 
@@ -110,8 +113,21 @@ impl Exchange {
         self.abandoned.get()
     }
 
+    /// With sticky sessions: the number of the worker that it should go to, 0 for any.
+    pub fn stick_to(&self, number: Option<u32>) {
+        self.sticks_to.set(number);
+    }
+
+    /// The number of the worker that it should go to, or has gone to; 0 for any.
+    pub(super) fn sticks_to(&self) -> Option<u32> {
+        self.sticks_to.get()
+    }
+
     /// Notes where the request has gone.
     pub(super) fn enter(&self, slot: &Rc<Slot>, stream: u32) {
+        if self.sticks_to.get().is_some() {
+            self.sticks_to.set(slot.worker().map(|worker| worker.number()));
+        }
         *self.slot.borrow_mut() = Rc::downgrade(slot);
         self.stream.set(stream);
     }

@@ -94,6 +94,12 @@ impl Session {
         Self(exchange)
     }
 
+    /// With sticky sessions: the number of the worker that has the request.
+    #[must_use]
+    pub fn worker(&self) -> Option<u32> {
+        self.0.sticks_to()
+    }
+
     /// Waits for what comes next. After [`Event::End`] it says the same again.
     pub async fn next(&mut self) -> Event {
         poll_fn(|cx| self.poll_next(cx)).await

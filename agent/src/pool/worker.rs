@@ -14,6 +14,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::cmp::Reverse;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Worker {
     free: Cell<u128>,
     /// Its place in the group's roster, while it serves.
     place: Cell<Option<usize>>,
+    /// By which the cookies of sticky sessions name it: random, and never 0.
+    number: u32,
     pub(super) group: Weak<Group>,
     pub(super) state: Cell<State>,
     /// It is to become a preloader when it has no requests any more; who is told how that ends.
@@ -100,6 +103,8 @@ impl Worker {
             load: Cell::default(),
             free: Cell::new(0),
             place: Cell::new(None),
+            // A hasher has new random keys each time.
+            number: (RandomState::new().build_hasher().finish() as u32).max(1),
             group: Rc::downgrade(group),
             state: Cell::new(State::Serving),
             promotion: Cell::new(None),
@@ -184,6 +189,11 @@ impl Worker {
         self.slots().get(self.free.get().trailing_zeros() as usize)
     }
 
+    /// By which the cookies of sticky sessions name it.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Its place in the group's roster.
     pub(super) fn place(&self) -> &Cell<Option<usize>> {
         &self.place
@@ -228,7 +238,7 @@ impl Worker {
     /// It has one request less without having answered it: that has become a WebSocket.
     pub(super) fn has_place(self: &Rc<Self>) {
         if let Some(group) = self.group.upgrade() {
-            group.feed();
+            group.feed(Some(self.number()));
         }
         self.leave_when_done();
     }

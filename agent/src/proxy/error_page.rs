@@ -78,7 +78,7 @@ pub async fn no_file(connection: &mut Connection, context: &Context) -> io::Resu
 /// When the client's connection broke.
 pub async fn reject(connection: &mut Connection, rejection: &Rejection) -> io::Result<()> {
     let protocol = passenger_native::request::Protocol::Http11;
-    let context = Context { protocol, is_head: false, keep_alive: false };
+    let context = Context { protocol, is_head: false, keep_alive: false, sticks_to: None };
     Page::refusal(rejection).send(connection, &context).await.map(drop)
 }
 

@@ -11,7 +11,7 @@ use passenger_native::frame::{Header, UPGRADE};
 use passenger_native::request::Protocol;
 use passenger_native::response as native;
 
-use super::{head_writer, sendfile};
+use super::{Site, head_writer, sendfile};
 use crate::app::user::AppUser;
 use crate::buffer::Chunk;
 use crate::http::connection::Connection;
@@ -54,7 +54,7 @@ async fn next(connection: &mut Connection, session: &mut Session) -> io::Result<
     }
 }
 
-/// Forwards the answer of a session of an application that runs as `user`.
+/// Forwards the answer of a session. With sticky sessions the client is told who has answered, if it does not know.
 ///
 /// # Errors
 /// When the client's connection broke, or had to be ended in the middle of a response.
@@ -62,7 +62,7 @@ pub async fn respond(
     connection: &mut Connection,
     session: &mut Session,
     context: &Context,
-    user: &AppUser,
+    site: &Site,
 ) -> io::Result<Verdict> {
     loop {
         match next(connection, session).await? {
@@ -83,7 +83,7 @@ pub async fn respond(
                         return Ok(Verdict::Failed(Ending::Cancelled));
                     }
                 };
-                return answer(connection, session, context, user, &frame, &payload, first).await;
+                return answer(connection, session, context, site, &frame, &payload, first).await;
             }
             Event::Upgrade(descriptor) => return Ok(Verdict::Tunnel(descriptor)),
             Event::End(ending) => return Ok(Verdict::Failed(ending)),
@@ -100,7 +100,7 @@ async fn answer(
     connection: &mut Connection,
     session: &mut Session,
     context: &Context,
-    user: &AppUser,
+    site: &Site,
     frame: &Header,
     payload: &Bytes,
     first: Bytes,
@@ -121,10 +121,15 @@ async fn answer(
         connection.output.truncate(start);
         return Ok(Verdict::Failed(Ending::Cancelled));
     }
+    if let (Some(sticky), Some(number)) = (&site.sticky_sessions, session.worker())
+        && context.sticks_to != Some(number)
+    {
+        sticky.write(&mut connection.output, number);
+    }
     if let Some(path) = announced.file.as_ref().filter(|_| response::allows_body(status)) {
         let keep_alive = announced.keep_alive(Framing::Length(0), context);
         let path = Path::new(std::ffi::OsStr::from_bytes(path));
-        return send_named_file(connection, &Context { keep_alive, ..*context }, user, start, path).await;
+        return send_named_file(connection, &Context { keep_alive, ..*context }, &site.user, start, path).await;
     }
     let rest = session.take_rest(GATHERED);
     let whole = rest.as_ref().map(|rest| first.len() as u64 + rest.iter().map(|bytes| bytes.len() as u64).sum::<u64>());

@@ -51,7 +51,7 @@ pub fn take(proxy: &Proxy, connection: &mut Connection) -> Result<Option<Incomin
     }
     let mut scratch = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let Some((head, length)) = head::parse(&connection.input, &mut scratch)? else { return Ok(None) };
-    let context = context(&head, connection);
+    let mut context = context(&head, connection);
     let (framing, expects_continue) = (head.framing, head.expects_continue);
     let (site, script_len) = match proxy.router.find(host(&head), head.target) {
         Ok((site, script_len)) => (Rc::clone(site), script_len),
@@ -75,6 +75,7 @@ pub fn take(proxy: &Proxy, connection: &mut Connection) -> Result<Option<Incomin
     let incoming = match site.static_files.find(&head, script_len) {
         Some(file) => Incoming::File(file, context),
         None => {
+            context.sticks_to = sticks_to(&site, &head);
             let handshake = Handshake::read(&head);
             let mut request = request::encode(&site, script_len, connection, &head, nothing())?;
             request.is_websocket = matches!(handshake, Some(Handshake::Valid(_)));
@@ -101,7 +102,12 @@ const fn rejection(miss: Miss) -> Rejection {
 
 fn context(head: &Head<'_>, connection: &Connection) -> Context {
     let keep_alive = head.keep_alive && !connection.lobby.is_closing();
-    Context { protocol: head.protocol, is_head: head.method == "HEAD", keep_alive }
+    Context { protocol: head.protocol, is_head: head.method == "HEAD", keep_alive, sticks_to: None }
+}
+
+/// The worker that the client has been told to come back to, if the application's clients are.
+fn sticks_to(site: &Site, head: &Head<'_>) -> Option<u32> {
+    site.sticky_sessions.as_ref().map(|sticky| sticky.number(head))
 }
 
 impl Pending {
@@ -116,6 +122,7 @@ impl Pending {
             return Err(Rejection { status: 400, reason: "the request head is malformed" });
         };
         let request = request::encode(&self.site, self.script_len, connection, &head, upload)?;
-        Ok((request, context(&head, connection)))
+        let sticks_to = sticks_to(&self.site, &head);
+        Ok((request, Context { sticks_to, ..context(&head, connection) }))
     }
 }

@@ -14,6 +14,7 @@ mod request;
 pub mod router;
 mod sendfile;
 mod static_files;
+mod sticky;
 mod tunnel;
 mod websocket;
 
@@ -22,6 +23,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 pub use static_files::StaticFiles;
+pub use sticky::StickySessions;
 
 use crate::app::user::AppUser;
 use crate::http::body::{self, BodyError, Upload};
@@ -50,6 +52,8 @@ pub struct Site {
     pub restart: RestartFiles,
     /// The paths, as the application sees them, by which its health is checked.
     pub health_check_paths: Vec<String>,
+    /// Has clients come back to the worker that answered them.
+    pub sticky_sessions: Option<StickySessions>,
     /// What is served without the application.
     pub static_files: StaticFiles,
     /// Whose files may be sent for it.
@@ -135,9 +139,10 @@ impl Proxy {
                 io::Seek::rewind(&mut file)?;
             }
             let exchange = Exchange::new(Rc::clone(&request), Rc::clone(&self.buffer_dir));
+            exchange.stick_to(context.sticks_to);
             let mut session = Session::new(Rc::clone(&exchange));
             site.group.submit(exchange);
-            let ending = match forward::respond(connection, &mut session, &context, &site.user).await? {
+            let ending = match forward::respond(connection, &mut session, &context, site).await? {
                 Verdict::Done { keep_alive } => return Ok(keep_alive),
                 Verdict::Tunnel(descriptor) => {
                     drop(session);

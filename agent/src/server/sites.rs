@@ -10,7 +10,7 @@ use crate::pool::group::{Group, GroupConfig};
 use crate::pool::restart::RestartFiles;
 use crate::pool::turn::Turn;
 use crate::proxy::router::Router;
-use crate::proxy::{Site, StaticFiles};
+use crate::proxy::{Site, StaticFiles, StickySessions};
 use crate::spawn::reaper::Reaper;
 use crate::spawn::{Launch, Spawner};
 
@@ -36,6 +36,11 @@ impl Shared {
         Site {
             group: self.group(planned),
             health_check_paths: planned.config.health_check_paths.clone(),
+            sticky_sessions: planned
+                .config
+                .sticky_sessions
+                .as_ref()
+                .map(|cookie| StickySessions::new(&cookie.name, &planned.config.base_uri, &cookie.attributes)),
             static_files: StaticFiles::new(
                 planned.config.static_files_dir.clone(),
                 Rc::clone(&planned.user),

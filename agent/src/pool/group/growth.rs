@@ -147,7 +147,7 @@ impl Group {
         self.watch_requests();
         self.watch_memory();
         self.watch_idleness();
-        self.feed();
+        self.feed(None);
     }
 }
 

@@ -239,7 +239,9 @@ impl Group {
             return exchange.end(Ending::Closing);
         }
         let is_health_check = exchange.request().is_health_check;
-        if (state.queue.is_empty() || is_health_check)
+        let reserved = exchange.sticks_to().filter(|number| self.roster.borrow().has(*number));
+        let is_first = reserved.map_or_else(|| state.queue.is_empty(), |number| !state.queue.has_for(number));
+        if (is_first || is_health_check)
             && let Some(placement) = self.place(&exchange)
         {
             drop(state);
@@ -255,20 +257,20 @@ impl Group {
         if !is_health_check && state.queue.is_full(self.config().max_queue) {
             return exchange.end(Ending::QueueFull);
         }
-        state.queue.push(exchange, self.now_if_limited());
+        state.queue.push(exchange, self.now_if_limited(), reserved);
         state.awake = true;
         drop(state);
         self.watch_queue();
         self.keep_up(true);
     }
 
-    /// Serves the queue from its front, as far as there are slots.
-    pub(in crate::pool) fn feed(&self) {
+    /// Serves the queue from its front, as far as there are slots; also those who wait for the worker with this number.
+    pub(in crate::pool) fn feed(&self, number: Option<u32>) {
         loop {
             let mut state = self.state.borrow_mut();
-            let Some(exchange) = state.queue.front().cloned() else { return };
+            let Some((exchange, line)) = state.queue.front(number) else { return };
             let Some(placement) = self.place(&exchange) else { return };
-            state.queue.pop_front();
+            state.queue.pop_front(line);
             drop(state);
             placement.slot.dispatch(exchange, placement.expected);
         }
@@ -291,8 +293,8 @@ impl Group {
             tracing::info!("worker {} has served {} requests; it is replaced", worker.pid(), worker.handled());
         }
         self.refork_if_due(worker);
-        if !self.state.borrow().queue.is_empty() {
-            self.feed();
+        if !self.state.borrow().queue.is_deserted() {
+            self.feed(Some(worker.number()));
         }
         if worker.oob_work().get() != OobWork::None {
             self.keep_up_oob_work();
@@ -306,8 +308,12 @@ impl Group {
         let mut state = self.state.borrow_mut();
         state.stops_serving(worker);
         state.leaving.push(Rc::clone(worker));
+        let any_released = state.queue.release(worker.number());
         drop(state);
         worker.leave();
+        if any_released {
+            self.feed(None);
+        }
     }
 
     /// A worker is gone.
@@ -316,6 +322,7 @@ impl Group {
         let mut state = self.state.borrow_mut();
         state.stops_serving(worker);
         state.leaving.retain(|other| !Rc::ptr_eq(other, worker));
+        let any_released = state.queue.release(worker.number());
         let emptied = if state.serving.is_empty() && state.leaving.is_empty() { state.emptied.take() } else { None };
         drop(state);
         if let Some(waker) = emptied {
@@ -323,6 +330,9 @@ impl Group {
         }
         if !worker.is_promoted() {
             worker.report_exit(unexpected);
+        }
+        if any_released {
+            self.feed(None);
         }
         self.keep_up(false);
         self.keep_up_oob_work();

@@ -47,6 +47,9 @@ impl Group {
         if worker.oob_work().get() == OobWork::Wanted {
             self.roster.borrow_mut().leave(&worker);
             worker.oob_work().set(OobWork::Draining);
+            if self.state.borrow_mut().queue.release(worker.number()) {
+                self.feed(None);
+            }
         }
         if worker.oob_work().get() == OobWork::Draining && worker.load().requests == 0 {
             self.begin_oob_work(&worker);
@@ -81,7 +84,7 @@ impl Group {
         }
         tracing::debug!("worker {} has done its out-of-band work", worker.pid());
         self.roster.borrow_mut().enter(worker);
-        self.feed();
+        self.feed(None);
         self.keep_up_oob_work();
     }
 }

@@ -23,6 +23,10 @@ impl Group {
         let request = exchange.request();
         let expected = if request.is_safe { self.times.borrow().short(request.route) } else { None };
         let roster = &mut *self.roster.borrow_mut();
+        if let Some(number) = exchange.sticks_to().filter(|number| roster.has(*number)) {
+            let slot = Rc::clone(roster.vacancy_of(number)?);
+            return Some(Placement { slot, expected, crowded: false });
+        }
         let vacant = |free: Rc<Slot>| {
             let crowded = free.is_crowded();
             (free, crowded)

@@ -5,6 +5,7 @@
 //! running until it changes.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::tournament::Tournament;
@@ -29,6 +30,8 @@ pub struct Roster {
     /// Slots that are awake and will be done by about the time an idle one would have woken up; the one with the most to
     /// do, so that few workers are woken up. For each [`Shortness`].
     awake: [Tournament<u32>; 2],
+    /// Where each worker is, by its number for sticky sessions.
+    numbers: HashMap<u32, usize>,
     multiplexed: usize,
     /// How many requests a worker serves at most at the same time; 0 for any number.
     most: usize,
@@ -43,6 +46,7 @@ impl Roster {
             vacant: Tournament::default(),
             shortest: Tournament::default(),
             awake: Default::default(),
+            numbers: HashMap::new(),
             multiplexed: 0,
             most,
         }
@@ -51,7 +55,9 @@ impl Roster {
     /// A worker serves from now on.
     pub fn enter(&mut self, worker: &Rc<Worker>) {
         self.multiplexed += usize::from(worker.is_multiplexed());
-        worker.place().set(Some(self.workers.take(Rc::clone(worker))));
+        let place = self.workers.take(Rc::clone(worker));
+        worker.place().set(Some(place));
+        self.numbers.insert(worker.number(), place);
         for slot in worker.slots() {
             slot.place().set(Some(self.slots.take(Rc::clone(slot))));
             self.rank(worker, slot);
@@ -62,6 +68,7 @@ impl Roster {
     pub fn leave(&mut self, worker: &Worker) {
         let Some(place) = worker.place().take() else { return };
         self.multiplexed -= usize::from(worker.is_multiplexed());
+        self.numbers.remove(&worker.number());
         self.workers.give_back(place);
         self.vacant.set(place, None);
         for place in worker.slots().iter().filter_map(|slot| slot.place().take()) {
@@ -81,6 +88,17 @@ impl Roster {
                 awake.set(slot_at, wait);
             }
         }
+    }
+
+    /// Whether the worker with this number serves.
+    pub fn has(&self, number: u32) -> bool {
+        self.numbers.contains_key(&number)
+    }
+
+    /// A slot of the worker with this number, if it can serve a request at once.
+    pub fn vacancy_of(&self, number: u32) -> Option<&Rc<Slot>> {
+        let worker = self.workers.get(*self.numbers.get(&number)?)?;
+        worker.vacancy(self.most).and_then(|_| worker.free_slot())
     }
 
     /// A slot of the best worker that can serve a request at once.
