@@ -78,7 +78,6 @@ fn the_login_shells_variables_are_loaded_when_asked_for(
     assert_eq!([&variables["FROM_PROFILE"], &variables["SERVERS"]], [&expected[0], &expected[1]]);
     assert_eq!(variables["PORT"], "typed");
     assert_eq!(variables["PWD"], server.app().root().to_str().expect("UTF-8"));
-    assert_eq!(variables["SHLVL"], json!(null));
 }
 
 #[rstest]

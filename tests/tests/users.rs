@@ -129,6 +129,17 @@ fn what_the_user_may_not_enter_is_named() {
 }
 
 #[rstest]
+fn root_without_the_right_to_change_users_is_told_what_to_do(#[values("-setgid", "-setuid")] missing: &str) {
+    ours_only!("our user switching");
+    needs_other_users!();
+    let app = App::reference().owned_by(GAMES);
+    let start = by_setpriv(&app, &["--bounding-set", missing, "--inh-caps", missing]);
+    let failure = Server::of(app).by(start).switching_users().start_in_vain();
+    assert!(failure.output.contains(&format!("while preparing to run as {GAMES}")), "{failure:?}");
+    assert!(failure.output.contains("CAP_SETGID") && failure.output.contains("--no-user-switching"), "{failure:?}");
+}
+
+#[rstest]
 fn what_the_user_may_not_read_is_named() {
     ours_only!("our user switching");
     needs_other_users!();
@@ -200,12 +211,16 @@ fn the_log_can_be_opened_by_its_name() {
 
 /// `passenger start` by a user who is not root.
 fn as_games(app: &App) -> std::process::Command {
-    let registry = registry(app);
-    app.give(registry.to_str().expect("UTF-8"), GAMES);
+    app.give(registry(app).to_str().expect("UTF-8"), GAMES);
     let games = user(GAMES);
-    let passenger = command::passenger(&registry);
+    by_setpriv(app, &["--reuid", &games.uid.to_string(), "--regid", &games.gid.to_string(), "--clear-groups"])
+}
+
+/// `passenger start` with fewer rights.
+fn by_setpriv(app: &App, arguments: &[&str]) -> std::process::Command {
+    let passenger = command::passenger(&registry(app));
     let mut start = std::process::Command::new("setpriv");
-    start.args(["--reuid", &games.uid.to_string(), "--regid", &games.gid.to_string(), "--clear-groups"]);
+    start.args(arguments);
     start.arg(passenger.get_program());
     for (name, value) in passenger.get_envs() {
         match value {

@@ -75,9 +75,10 @@ struct Rights {
 
 impl Rights {
     fn take(user: &Identity) -> io::Result<Self> {
-        // What was changed before an error is changed back by dropping this.
-        let rights = Self { own_groups: getgroups()? };
+        let own_groups = getgroups()?;
         set_thread_groups(&user.groups)?;
+        // From here on, what was changed before an error is changed back by dropping this.
+        let rights = Self { own_groups };
         set_file_system_ids(user.uid, user.gid)?;
         Ok(rights)
     }
