@@ -200,7 +200,10 @@ impl Queue {
     /// Tells everybody that the worker is gone. `unread` says that it left something in the channel that it had not read.
     pub fn lose(&mut self, unread: bool) {
         let last = self.entries.len().saturating_sub(1);
-        for (index, entry) in std::mem::take(self).entries.into_iter().enumerate() {
+        let lost = std::mem::take(self);
+        // Nothing will tell any more that the worker has ended what was given up.
+        self.given_up = lost.given_up;
+        for (index, entry) in lost.entries.into_iter().enumerate() {
             // Frames are read in order: if something was unread, then the end of the last one was. Only safe requests
             // are queued behind others.
             let unseen = !entry.sent || (unread && index == last);
@@ -252,7 +255,7 @@ mod tests {
 
     #[test]
     fn only_the_first_is_given_up_and_once() {
-        let mut queue = queue(&[Some(5), Some(5)]);
+        let mut queue = queue(&[Some(5), Some(5), Some(5)]);
         let now = Instant::now();
         assert!(queue.give_up_since(now - LATE).is_none(), "it has not been running for that long");
         let first = queue.front().unwrap();
@@ -263,6 +266,8 @@ mod tests {
         assert_eq!(queue.given_up_since(), None);
         assert!(queue.give_up_since(now).is_none(), "the time in the queue does not count");
         assert!(queue.give_up_since(Instant::now()).is_some());
+        queue.lose(false);
+        assert!(queue.len() == 0 && queue.given_up_since().is_some(), "the channel has ended, the request has not");
     }
 
     #[test]
