@@ -82,7 +82,7 @@ impl Queue {
         self.count() > 0 || self.urgent.iter().any(|exchange| !exchange.is_abandoned())
     }
 
-    /// How many there are, also of those whose client has left.
+    /// How many there are for whom any worker will do, also of those whose client has left.
     pub fn len(&self) -> usize {
         self.urgent.len() + self.waiting.len()
     }
@@ -94,17 +94,17 @@ impl Queue {
 
     /// Whether nobody else may wait, if `most` may; 0 for any number. Clients that left while they waited do not count.
     pub fn is_full(&mut self, most: usize) -> bool {
-        if most == 0 || self.len() < most {
+        if most == 0 || self.total() < most {
             return false;
         }
         for line in self.lines_mut() {
             line.retain(|waiting| !waiting.exchange.is_abandoned());
         }
         self.tidy();
-        self.len() >= most
+        self.total() >= most
     }
 
-    fn len(&self) -> usize {
+    fn total(&self) -> usize {
         self.waiting.len() + self.reserved_count
     }
 
