@@ -45,7 +45,11 @@ class Signals:
         os.close(self._writer)
 
     def _note(self, number: int, _frame: object) -> None:
-        """For when the application, or its event loop, has made the wakeup descriptor its own."""
+        """For when the application, or its event loop, has made the wakeup descriptor its own; else there is a byte."""
+        current = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        if current == self._writer:
+            return
+        signal.set_wakeup_fd(current)
         try:
             os.write(self._writer, bytes([number]))
         except BlockingIOError:

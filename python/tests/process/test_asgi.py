@@ -119,6 +119,9 @@ async def application(scope, receive, send):
     child, slot = site.direct(interface="asgi")
     slot.write(frames.request("/wait?secret", stream=1) + frames.request("/wait", stream=2))
     child.output.wait_for("serving\n" * 2)
+    # A task that runs is in its thread's stack; when others run it waits.
+    slot.write(frames.request("/go", stream=3))
+    slot.answer(3)
     os.kill(child.pid, signal.SIGQUIT)
 
     output = child.output.wait_for("tasks of process")
@@ -126,8 +129,8 @@ async def application(scope, receive, send):
         output = child.output.more()
     assert "most recent call first" in output and output.count(" serves GET /wait (most") == 2
     assert "secret" not in output
-    slot.write(frames.request("/go", stream=3))
-    assert slot.answer(3)[-1].body == b"ok"
+    slot.write(frames.request("/go", stream=4))
+    assert slot.answer(4)[-1].body == b"ok"
     os.kill(child.pid, signal.SIGKILL)
 
 

@@ -14,7 +14,7 @@ OK = "application = reply('ok')"
 SLOW = """
 import time
 def answer(environ):
-    print("serving")
+    print("serving\\n", end="")  # in one piece, although others do the same
     time.sleep(0.5)
     return "ok"
 application = reply(answer)"""
