@@ -52,7 +52,7 @@ fn help_goes_to_standard_output(#[case] arguments: &[&str], #[case] expected: &s
 
 #[rstest]
 #[case(&["strat"], 2, "passenger: \"strat\" is not a command; did you mean start? (see: passenger help)\n")]
-#[case(&["help", "strat"], 2, "passenger: \"strat\" is not a command; there are start, stop, status, detach, backtraces, config, version, help (see: passenger help)\n")]
+#[case(&["help", "strat"], 2, "passenger: \"strat\" is not a command; there are start, stop, restart, status, detach, backtraces, config, version, help (see: passenger help)\n")]
 #[case(&["start", "--prot=1"], 2, "passenger: --prot is not an option; did you mean --port? (see: passenger help start)\n")]
 #[case(&["start", "-p", "99999"], 2, "passenger: --port 99999: must be a whole number between 0 and 65535 (see: passenger help start)\n")]
 #[case(&["start", "/missing"], 1, "passenger: /missing: there is no such directory; give the application's directory\n")]

@@ -243,3 +243,47 @@ fn with_always_restart_txt_each_request_meets_what_is_there() {
         server.log().matches("restarting /").count() == restarts
     });
 }
+
+/// An application whose answer never ends, and that notes in `tmp/left` that its worker was told to leave.
+fn endless() -> App {
+    let app = App::empty("app");
+    let text = match Language::current() {
+        Language::Ruby => {
+            "at_exit { File.write(\"tmp/left\", \"\") if $served }\n\
+             Body = Class.new { def each; $served = true; loop { yield \"more\\n\"; sleep 0.01 }; end }\n\
+             run ->(_) { [200, { \"content-type\" => \"text/plain\" }, Body.new] }\n"
+        }
+        Language::Wsgi => {
+            "import atexit, time\nserved = []\natexit.register(lambda: served and open('tmp/left', 'w').close())\n\
+             def body():\n    served.append(1)\n    while True:\n        yield b'more\\n'\n        time.sleep(0.01)\n\
+             def application(environ, start_response):\n    start_response('200 OK', [('Content-Type', 'text/plain')])\n    return body()\n"
+        }
+        Language::Asgi => {
+            "import asyncio, atexit\nserved = []\natexit.register(lambda: served and open('tmp/left', 'w').close())\n\
+             async def application(scope, receive, send):\n    assert scope['type'] == 'http'\n    served.append(1)\n    \
+             await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n    \
+             while True:\n        await send({'type': 'http.response.body', 'body': b'more\\n', 'more_body': True})\n        \
+             await asyncio.sleep(0.01)\n"
+        }
+    };
+    app.write(Language::current().startup_file(), text);
+    app.write("tmp/keep", "");
+    app
+}
+
+#[rstest]
+fn an_endless_answer_is_cut_off_and_its_worker_ends_in_order(#[values("restart", "stop")] how: &str) {
+    ours_only!("Passenger's own restart");
+    let mut server = production(endless(), 1).argument("--shutdown-timeout").argument("2").start();
+    let mut connection = server.connect();
+    connection.send(Request::get("/").to_bytes());
+    connection.receive_until("more\n");
+    if how == "restart" {
+        assert_eq!(server.run_passenger(["restart", "--no-wait"]).code, Some(0));
+    } else {
+        assert_eq!(server.end_with(Signal::SIGTERM).code(), Some(0));
+    }
+    connection.receive_rest();
+    wait_until("its worker has run what it runs at its end", || server.app().has("tmp/left"));
+    assert!(!server.log().contains("it is killed"), "{}", server.log());
+}

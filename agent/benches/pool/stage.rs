@@ -19,7 +19,7 @@ use passenger_agent::app::runtime::{Interpreters, Runtime};
 use passenger_agent::app::user::{AppUser, UserRules};
 use passenger_agent::pool::capacity::{Capacity, Size};
 use passenger_agent::pool::exchange::{Exchange, Request};
-use passenger_agent::pool::group::{Group, GroupConfig};
+use passenger_agent::pool::group::{Definition, Group, GroupConfig};
 use passenger_agent::pool::limits::Limits;
 use passenger_agent::pool::session::{Ending, Event, Session};
 use passenger_agent::pool::turn::Turn;
@@ -166,7 +166,8 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
     });
     let reaper = Rc::clone(reaper);
     let new_spawner = move || Rc::new(Spawner::new(Rc::clone(&launch), false, Rc::clone(&reaper)));
-    Group::new(app, config, Rc::clone(turn), Rc::clone(capacity), Box::new(new_spawner))
+    let definition = Definition { app, config, new_spawner: Box::new(new_spawner) };
+    Group::new(definition, Rc::clone(turn), Rc::clone(capacity))
 }
 
 fn own_user() -> UserRules {

@@ -29,6 +29,8 @@ pub struct Request {
 pub enum Command {
     /// Say how it is doing.
     Status,
+    /// Restart the application of this name. The status tells what becomes of it.
+    Restart(String),
     /// Have the worker with this process id take no more requests, and leave when it is done.
     Detach(i32),
     /// Have one worker, or all, print what their threads are doing.
@@ -37,12 +39,13 @@ pub enum Command {
 
 impl Command {
     /// What requests call them.
-    const NAMES: [&str; 3] = ["status", "detach", "backtraces"];
+    const NAMES: [&str; 4] = ["status", "restart", "detach", "backtraces"];
 
     /// The request that asks for it.
     pub fn request(&self) -> Request {
         let (command, argument) = match self {
             Self::Status => ("status", None),
+            Self::Restart(app) => ("restart", Some(app.clone())),
             Self::Detach(pid) => ("detach", Some(pid.to_string())),
             Self::Backtraces(pid) => ("backtraces", pid.map(|pid| pid.to_string())),
         };
@@ -64,6 +67,10 @@ impl Command {
         let argument = request.argument.as_deref();
         match request.command.as_str() {
             "status" => Ok(Self::Status),
+            "restart" => match request.argument {
+                Some(app) => Ok(Self::Restart(app)),
+                None => Err("it is not said which application to restart".to_owned()),
+            },
             "detach" => Ok(Self::Detach(process_id(argument.unwrap_or_default())?)),
             "backtraces" => Ok(Self::Backtraces(argument.map(process_id).transpose()?)),
             unknown => {
@@ -94,6 +101,8 @@ pub struct Answer {
 pub enum Outcome {
     /// To [`Command::Status`].
     Status(InstanceStatus),
+    /// To [`Command::Restart`]: it has begun.
+    Restarting,
     /// To [`Command::Detach`] and [`Command::Backtraces`]: the process ids of the workers that it was done to.
     Workers(Vec<i32>),
     /// To a request that cannot be carried out.
@@ -113,6 +122,7 @@ mod tests {
 
     #[rstest]
     #[case(Command::Status, r#"{"version":1,"command":"status"}"#)]
+    #[case(Command::Restart("shop".to_owned()), r#"{"version":1,"command":"restart","argument":"shop"}"#)]
     #[case(Command::Detach(7), r#"{"version":1,"command":"detach","argument":"7"}"#)]
     #[case(Command::Backtraces(Some(7)), r#"{"version":1,"command":"backtraces","argument":"7"}"#)]
     #[case(Command::Backtraces(None), r#"{"version":1,"command":"backtraces"}"#)]
@@ -125,8 +135,9 @@ mod tests {
     #[case(r#"{"version":2,"command":"status"}"#, "the request has version 2, this agent speaks version 1; use")]
     #[case(
         r#"{"version":1,"command":"explode"}"#,
-        r#"unknown command "explode"; this agent knows: status, detach, backtraces"#
+        r#"unknown command "explode"; this agent knows: status, restart, detach, backtraces"#
     )]
+    #[case(r#"{"version":1,"command":"restart"}"#, "it is not said which application to restart")]
     #[case(r#"{"version":1,"command":"detach"}"#, r#""" is not a process id"#)]
     #[case(r#"{"version":1,"command":"backtraces","argument":"all"}"#, r#""all" is not a process id"#)]
     #[case(r#"{"version":1}"#, "not a request: missing field `command`")]

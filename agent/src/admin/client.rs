@@ -22,6 +22,17 @@ pub fn status(socket: &Path) -> Result<InstanceStatus, String> {
     }
 }
 
+/// Has the agent behind `socket` begin to restart an application.
+///
+/// # Errors
+/// As [`ask`], and when there is no such application.
+pub fn restart(socket: &Path, app: &str) -> Result<(), String> {
+    match ask(socket, &Command::Restart(app.to_owned()))? {
+        Outcome::Restarting => Ok(()),
+        other => Err(unexpected(&other)),
+    }
+}
+
 /// Asks the agent behind `socket` to do something to workers; the process ids of those that it did it to.
 ///
 /// # Errors

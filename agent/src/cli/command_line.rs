@@ -1,6 +1,6 @@
 //! The commands and their flags, made from the option table.
 
-use super::{backtraces, config, detach, help, start, status, stop, version};
+use super::{backtraces, config, detach, help, restart, start, status, stop, version};
 use crate::config::CommandLine;
 use clap::builder::OsStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -27,6 +27,7 @@ pub(super) fn command() -> Command {
         .subcommands([
             start::command(),
             stop::command(),
+            restart::command(),
             status::command(),
             detach::command(),
             backtraces::command(),

@@ -6,6 +6,7 @@ mod config;
 mod detach;
 mod failure;
 mod help;
+mod restart;
 mod select;
 mod start;
 mod status;
@@ -53,6 +54,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure
     match matches.subcommand() {
         Some((start::NAME, matches)) => start::run(matches),
         Some((stop::NAME, matches)) => stop::run(matches),
+        Some((restart::NAME, matches)) => restart::run(matches),
         Some((status::NAME, matches)) => status::run(matches),
         Some((detach::NAME, matches)) => detach::run(matches),
         Some((backtraces::NAME, matches)) => backtraces::run(matches),

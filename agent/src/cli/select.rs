@@ -30,6 +30,14 @@ pub(super) fn instances(matches: &ArgMatches, command: &str) -> Result<Vec<Insta
     find(&selection, command_line::dir(matches))
 }
 
+/// The same for a command that takes no directory.
+pub(super) fn instances_of_any(matches: &ArgMatches, command: &str) -> Result<Vec<Instance>, Failure> {
+    let environment: Environment = std::env::vars_os().collect();
+    let selection = Selection::resolve(Path::new("."), &command_line::typed(matches), &environment)
+        .map_err(|errors| Failure::config(&errors, command))?;
+    find(&selection, None)
+}
+
 fn find(selection: &Selection, dir: Option<&Path>) -> Result<Vec<Instance>, Failure> {
     let pid = selection.pid_file.as_deref().map(pid_file::read).transpose().map_err(Failure::failed)?;
     let mut instances = instance::list(&selection.registry_dir);

@@ -61,7 +61,7 @@ pub(super) fn plan(directory: &Path, typed: &CommandLine, command: &str) -> Resu
     detect::check_root(directory)?;
     let environment: Environment = std::env::vars_os().collect();
     let config = Config::resolve(directory, typed, &environment).map_err(|errors| Failure::config(&errors, command))?;
-    Plan::make(config).map_err(|reasons| Failure::several(&reasons))
+    Plan::make(config, typed).map_err(|reasons| Failure::several(&reasons))
 }
 
 fn typed_value<'a>(typed: &'a CommandLine, name: &str) -> Option<&'a OsStr> {

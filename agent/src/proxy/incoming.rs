@@ -53,8 +53,9 @@ pub fn take(proxy: &Proxy, connection: &mut Connection) -> Result<Option<Incomin
     let Some((head, length)) = head::parse(&connection.input, &mut scratch)? else { return Ok(None) };
     let mut context = context(&head, connection);
     let (framing, expects_continue) = (head.framing, head.expects_continue);
-    let (site, script_len) = match proxy.router.find(host(&head), head.target) {
-        Ok((site, script_len)) => (Rc::clone(site), script_len),
+    let found = proxy.router.borrow().find(host(&head), head.target).map(|(site, length)| (Rc::clone(site), length));
+    let (site, script_len) = match found {
+        Ok(found) => found,
         Err(miss) if framing == Framing::None => {
             connection.take_head(length).clear();
             return Ok(Some(Incoming::Nowhere(rejection(miss), context)));

@@ -18,6 +18,7 @@ mod sticky;
 mod tunnel;
 mod websocket;
 
+use std::cell::RefCell;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -63,7 +64,7 @@ pub struct Site {
 /// Everything a request needs on its way.
 pub struct Proxy {
     /// Which application it is for.
-    pub router: Router<Rc<Site>>,
+    pub router: RefCell<Router<Rc<Site>>>,
     /// Where bodies go that do not fit into memory.
     pub buffer_dir: Rc<Path>,
 }

@@ -4,9 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::IsTerminal;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogLevel;
 
@@ -22,20 +26,39 @@ pub fn open(path: Option<&Path>) -> Result<Option<File>, String> {
     })
 }
 
+/// Changes the level; set by [`start`].
+static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
+
 /// Sends everything from `level` up to `file` or the standard error.
 pub fn start(level: LogLevel, file: Option<File>) {
-    let level = match level {
+    let (filter, handle) = reload::Layer::new(filter(level));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_target(false);
+    let started = match file {
+        Some(file) => registry.with(layer.with_ansi(false).with_writer(Mutex::new(file))).try_init(),
+        None => registry.with(layer.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr)).try_init(),
+    };
+    // A second call happens only where tests start two servers in one process; the first log goes on.
+    if started.is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+}
+
+/// Sends everything from `level` up from now on.
+pub fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only when there is no log any more.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+const fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Crit | LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Notice | LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
-    // A second call happens only where tests start two servers in one process; the first log goes on.
-    let _ = match file {
-        Some(file) => builder.with_ansi(false).with_writer(Mutex::new(file)).try_init(),
-        None => builder.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).try_init(),
-    };
+    }
 }
 
 /// Where output goes that nobody wants.

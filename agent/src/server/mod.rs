@@ -1,5 +1,6 @@
 //! The agent's process: from its listening sockets to its last worker.
 
+mod apps;
 mod boot;
 mod commands;
 mod daemon;
@@ -7,11 +8,14 @@ mod drain;
 mod launch;
 mod listeners;
 pub mod logging;
+mod origin;
 mod plan;
+mod reload;
 mod report;
 mod sites;
 mod watched;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
@@ -21,17 +25,16 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::admin;
+use crate::config::InstanceConfig;
 use crate::http::connection::Connection;
 use crate::http::lobby::Lobby;
 use crate::instance;
 use crate::pool::capacity::{Capacity, Size};
-use crate::pool::group::Group;
-use crate::pool::snapshot::{GroupStatus, InstanceStatus};
 use crate::pool::turn::Turn;
-use crate::proxy::{Proxy, Site};
+use crate::proxy::Proxy;
 use crate::spawn::reaper::Reaper;
 use crate::sys;
 use crate::watchdog::Estate;
@@ -39,6 +42,10 @@ use crate::watchdog::Estate;
 pub use launch::launch;
 pub use plan::{Plan, PlannedApp};
 
+use apps::Apps;
+use commands::Desk;
+use origin::Origin;
+use reload::{Hangups, Reload};
 use report::Report;
 use sites::Shared;
 use watched::Watchdog;
@@ -55,9 +62,6 @@ pub const REASON: &str = "reason";
 pub const AFTER_DEATH: &str = "death";
 /// It is to take the place of the one that serves.
 pub const UPGRADE: &str = "upgrade";
-
-/// How many groups `passenger status` looks at before requests are served again: that takes some 10 µs.
-const STATUS_SLICE: usize = 20;
 
 /// Why the instance could not be started; the text is for the person who started it.
 #[derive(Debug)]
@@ -130,13 +134,15 @@ fn serve(
         .build()
         .map_err(StartError::new)?;
     let addresses = plan.instance.listen.iter().map(ToString::to_string).collect();
-    let instance = Instance { plan, estate, addresses, report, after_death };
-    LocalSet::new().block_on(&event_loop, instance.run(watchdog))
+    let Plan { instance: config, apps, origin } = plan;
+    let instance = Instance { config, origin, estate, addresses, report, after_death };
+    LocalSet::new().block_on(&event_loop, instance.run(apps, watchdog))
 }
 
 /// What the instance is made of.
 struct Instance {
-    plan: Plan,
+    config: InstanceConfig,
+    origin: Origin,
     estate: Rc<Estate>,
     addresses: Vec<String>,
     report: Rc<Report>,
@@ -145,7 +151,7 @@ struct Instance {
 }
 
 impl Instance {
-    async fn run(self, watchdog: Watchdog) -> Result<(), StartError> {
+    async fn run(self, planned: Vec<PlannedApp>, watchdog: Watchdog) -> Result<(), StartError> {
         let started = Instant::now();
         let watchdog = Rc::new(watchdog);
         spawn_local({
@@ -153,6 +159,7 @@ impl Instance {
             async move { watchdog.answer(&estate).await }
         });
         let mut stop = drain::Signals::listen().map_err(StartError::new)?;
+        let mut hangups = Hangups::listen().map_err(StartError::new)?;
         let children = Reaper::listen().map_err(StartError::new)?;
         let reaper = Rc::new(Reaper::default());
         let turn = Rc::new(Turn::default());
@@ -165,20 +172,17 @@ impl Instance {
             async move { turn.run().await }
         });
 
-        let capacity = Capacity::new(
-            self.plan.instance.max_pool_size.map_or(Size::Auto, Size::Fixed),
-            self.plan.instance.max_spawns,
-        );
+        let capacity = Capacity::new(self.config.max_pool_size.map_or(Size::Auto, Size::Fixed), self.config.max_spawns);
         spawn_local({
             let capacity = Rc::clone(&capacity);
             async move { capacity.run().await }
         });
-        let shared = Shared { reaper, turn, capacity: Rc::clone(&capacity), report: Rc::clone(&self.report) };
-        let sites = shared.sites(&self.plan.apps);
-        let groups: Vec<Rc<Group>> = sites.iter().map(|site| Rc::clone(&site.group)).collect();
-        for planned in &self.plan.apps {
+        for planned in &planned {
             self.report.starting(planned);
         }
+        let shared = Shared { reaper, turn, capacity: Rc::clone(&capacity), report: Rc::clone(&self.report) };
+        let apps = Rc::new(Apps::new(shared, planned));
+        let groups = apps.groups();
         if self.after_death {
             // What can be served at once is.
             spawn_local(boot::boot_or_retry(groups.clone()));
@@ -193,60 +197,61 @@ impl Instance {
         }
 
         let lobby = Rc::new(Lobby::default());
-        let proxy = Rc::new(Proxy {
-            router: sites::router(self.plan.apps.iter().map(|planned| &planned.config).zip(&sites)),
-            buffer_dir: Rc::from(&*self.estate.directory),
-        });
-        let admin = self.serve_admin(&sites, capacity, started).map_err(StartError::new)?;
+        let proxy =
+            Rc::new(Proxy { router: RefCell::new(apps.router()), buffer_dir: Rc::from(&*self.estate.directory) });
+        let admin = self.serve_admin(&apps, &capacity, started).map_err(StartError::new)?;
         spawn_local({
             let lobby = Rc::clone(&lobby);
             async move { lobby.tidy().await }
         });
         let doors = self.open_doors(&proxy, &lobby).map_err(StartError::new)?;
-        self.report.ready(&self.addresses, &self.plan, &groups, started.elapsed());
+        self.report.ready(&self.addresses, &self.config, &apps.status().await, started.elapsed());
         watchdog.ready();
         // What loading the configuration and starting up took is not needed again.
         sys::memory::trim();
 
-        stop.wait().await;
+        let mut reload = Reload {
+            origin: &self.origin,
+            instance: self.config.clone(),
+            apps: Rc::clone(&apps),
+            proxy: Rc::clone(&proxy),
+            capacity,
+            directory: &self.estate.directory,
+        };
+        loop {
+            tokio::select! {
+                () = stop.wait() => break,
+                is_wanted = hangups.next() => if is_wanted { reload.run() } else { break },
+            }
+        }
         self.report.stopping();
         for door in doors {
             door.abort();
         }
-        drain::drain(&lobby, &groups, &mut stop).await;
+        drain::drain(&lobby, &apps.groups(), &mut stop).await;
         admin.abort();
         Ok(())
     }
 
     fn serve_admin(
         &self,
-        sites: &[Rc<Site>],
-        capacity: Rc<Capacity>,
+        apps: &Rc<Apps>,
+        capacity: &Rc<Capacity>,
         started: Instant,
     ) -> io::Result<tokio::task::JoinHandle<()>> {
         let listener = tokio::net::UnixListener::from_std(instance::listen_for_admin(&self.estate.directory)?)?;
-        let config = &self.plan.instance;
-        let (environment, addresses) = (config.environment.clone(), self.addresses.clone());
-        let places = self.plan.apps.iter().map(|planned| planned.config.places());
-        let groups: Vec<_> = sites.iter().map(|site| Rc::clone(&site.group)).collect();
-        let sites: Vec<_> = sites.iter().map(Rc::clone).zip(places).collect();
-        let snapshot = async move || InstanceStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            environment: environment.clone(),
-            addresses: addresses.clone(),
-            uptime_seconds: started.elapsed().as_secs(),
-            max_pool_size: capacity.limit(),
-            max_pool_size_reason: capacity.reason(),
-            groups: statuses(&sites).await,
+        let desk = Desk {
+            environment: self.config.environment.clone(),
+            addresses: self.addresses.clone(),
+            apps: Rc::clone(apps),
+            capacity: Rc::clone(capacity),
+            started,
         };
-        Ok(spawn_local(admin::server::serve(listener, async move |command| {
-            commands::obey(command, &groups, &snapshot).await
-        })))
+        Ok(spawn_local(admin::server::serve(listener, async move |command| desk.obey(command).await)))
     }
 
     fn open_doors(&self, proxy: &Rc<Proxy>, lobby: &Rc<Lobby>) -> io::Result<Vec<tokio::task::JoinHandle<()>>> {
-        let listeners = listeners::open(&self.estate.listeners, &self.plan.instance.listen)?;
+        let listeners = listeners::open(&self.estate.listeners, &self.config.listen)?;
         let doors = listeners.into_iter().map(|listener| {
             let (proxy, lobby) = (Rc::clone(proxy), Rc::clone(lobby));
             let serve = move |socket, peer| {
@@ -257,14 +262,4 @@ impl Instance {
         });
         Ok(doors.collect())
     }
-}
-
-/// What all groups look like. Requests are served in between, so that many groups hold nobody up.
-async fn statuses(sites: &[(Rc<Site>, Vec<String>)]) -> Vec<GroupStatus> {
-    let mut statuses = Vec::with_capacity(sites.len());
-    for slice in sites.chunks(STATUS_SLICE) {
-        statuses.extend(slice.iter().map(|(site, places)| site.group.status(places.clone(), site.user.name())));
-        yield_now().await;
-    }
-    statuses
 }

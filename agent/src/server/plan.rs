@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::origin::Origin;
 use crate::app::detect::{self, App};
 use crate::app::runtime::Runtime;
 use crate::app::user::AppUser;
-use crate::config::{AppConfig, Config, InstanceConfig};
+use crate::config::{AppConfig, CommandLine, Config, InstanceConfig};
 use std::rc::Rc;
 
 /// Everything that an instance needs to know before it starts.
@@ -15,6 +16,8 @@ pub struct Plan {
     pub instance: InstanceConfig,
     /// Its applications; never empty.
     pub apps: Vec<PlannedApp>,
+    /// What all of this comes from.
+    pub origin: Origin,
 }
 
 /// An application that can be started.
@@ -30,12 +33,20 @@ pub struct PlannedApp {
     pub user: Rc<AppUser>,
 }
 
+impl PlannedApp {
+    /// Whether nothing has changed; who the user is, is found out with every start anyway.
+    pub fn is_as(&self, other: &Self) -> bool {
+        (&self.config, &self.app, &self.runtime) == (&other.config, &other.app, &other.runtime)
+    }
+}
+
 impl Plan {
-    /// Finds all applications.
+    /// Finds all applications of the configuration, which comes from what was typed.
     ///
     /// # Errors
     /// What is not there of each application, and what to do, in a line each.
-    pub fn make(config: Config) -> Result<Self, Vec<String>> {
+    pub fn make(config: Config, typed: &CommandLine) -> Result<Self, Vec<String>> {
+        let origin = Origin::new(&config, typed);
         let Config { instance, apps } = config;
         let are_several = apps.len() > 1;
         let (mut planned, mut errors) = (Vec::with_capacity(apps.len()), Vec::new());
@@ -46,7 +57,7 @@ impl Plan {
                 Err(reason) => errors.push(reason),
             }
         }
-        if errors.is_empty() { Ok(Self { instance, apps: planned }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { instance, apps: planned, origin }) } else { Err(errors) }
     }
 }
 

@@ -4,12 +4,12 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
-use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Plan, PlannedApp, StartError};
+use super::{PlannedApp, StartError};
 use crate::app::detect::Start;
-use crate::pool::group::Group;
+use crate::config::InstanceConfig;
+use crate::pool::snapshot::{GroupState, GroupStatus};
 
 /// Stands before everything else on the pipe: the instance is ready.
 pub const READY: u8 = b'1';
@@ -79,16 +79,15 @@ impl Report {
         }
     }
 
-    /// The instance serves; `groups` are those of the applications, in the same order.
-    pub fn ready(&self, addresses: &[String], plan: &Plan, groups: &[Rc<Group>], took: Duration) {
+    /// The instance serves these applications.
+    pub fn ready(&self, addresses: &[String], config: &InstanceConfig, apps: &[GroupStatus], took: Duration) {
         self.is_ready.set(true);
-        let config = &plan.instance;
         let urls: Vec<String> = addresses.iter().map(|address| url(address)).collect();
         let how_to_stop =
             if config.daemonize { format!("passenger stop {}", config.root.display()) } else { "Ctrl-C".to_owned() };
         let mut text = format!("Ready in {:.1} s\n  address      {}\n", took.as_secs_f64(), urls.join(" "));
-        for (planned, group) in plan.apps.iter().zip(groups) {
-            text.push_str(&format!("  application  {}\n", self.application(planned, group)));
+        for app in apps {
+            text.push_str(&format!("  application  {}\n", self.application(app)));
         }
         text.push_str(&format!("  environment  {}\n", config.environment));
         if let Some(log) = &config.log_file {
@@ -102,16 +101,16 @@ impl Report {
         }
     }
 
-    fn application(&self, PlannedApp { config, .. }: &PlannedApp, group: &Group) -> String {
-        let note = match (group.is_broken(), config.pool.pre_start) {
-            (true, _) => "; it could not be started, see passenger status",
-            (false, false) => "; it starts with its first request",
-            (false, true) => "",
+    fn application(&self, app: &GroupStatus) -> String {
+        let note = match app.state {
+            GroupState::Broken => "; it could not be started, see passenger status",
+            GroupState::Asleep => "; it starts with its first request",
+            GroupState::Running | GroupState::Spawning => "",
         };
         if !self.names_apps {
-            return format!("{}{note}", config.root.display());
+            return format!("{}{note}", app.app_root.display());
         }
-        format!("{} at {} in {}{note}", config.name, config.places().join(", "), config.root.display())
+        format!("{} at {} in {}{note}", app.name, app.places.join(", "), app.app_root.display())
     }
 
     /// The instance could not be started.

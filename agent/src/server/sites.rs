@@ -6,7 +6,7 @@ use super::plan::PlannedApp;
 use super::report::Report;
 use crate::config::{AppConfig, SpawnMethod};
 use crate::pool::capacity::Capacity;
-use crate::pool::group::{Group, GroupConfig};
+use crate::pool::group::{Definition, Group, GroupConfig};
 use crate::pool::restart::RestartFiles;
 use crate::pool::turn::Turn;
 use crate::proxy::router::Router;
@@ -27,14 +27,11 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Makes the site of each application, in the same order. No process is started yet.
-    pub fn sites(&self, apps: &[PlannedApp]) -> Vec<Rc<Site>> {
-        apps.iter().map(|planned| Rc::new(self.site(planned))).collect()
-    }
-
-    fn site(&self, planned: &PlannedApp) -> Site {
+    /// Makes the site of an application, for a group that is there already or a new one. No process is started yet.
+    pub fn site(&self, planned: &PlannedApp, group: Option<&Rc<Group>>) -> Site {
+        let new = || Group::new(self.definition(planned), Rc::clone(&self.turn), Rc::clone(&self.capacity));
         Site {
-            group: self.group(planned),
+            group: group.cloned().unwrap_or_else(new),
             health_check_paths: planned.config.health_check_paths.clone(),
             sticky_sessions: planned
                 .config
@@ -51,7 +48,8 @@ impl Shared {
         }
     }
 
-    fn group(&self, PlannedApp { config, app, runtime, user }: &PlannedApp) -> Rc<Group> {
+    /// What a group must know of an application.
+    pub fn definition(&self, PlannedApp { config, app, runtime, user }: &PlannedApp) -> Definition {
         let group_config = GroupConfig {
             max_workers: config.pool.max_instances,
             min_workers: config.pool.min_instances,
@@ -94,8 +92,7 @@ impl Shared {
                 Rc::new(Spawner::new(Rc::new(launch), preload, Rc::clone(&reaper)))
             }
         };
-        let (turn, capacity) = (Rc::clone(&self.turn), Rc::clone(&self.capacity));
-        Group::new(app.clone(), group_config, turn, capacity, Box::new(new_spawner))
+        Definition { app: app.clone(), config: group_config, new_spawner: Box::new(new_spawner) }
     }
 }
 

@@ -42,6 +42,11 @@ impl Measured {
     pub(super) fn reason(&self) -> Option<String> {
         self.reason.borrow().clone()
     }
+
+    pub(super) fn forget(&self) {
+        self.at.set(None);
+        self.reason.take();
+    }
 }
 
 impl Size {
@@ -61,7 +66,7 @@ impl Size {
 impl Capacity {
     /// Whether the limit depends on the memory, and that was last looked at too long ago.
     pub(super) fn is_outdated(&self) -> bool {
-        self.size == Size::Auto && self.measured.at.get().is_none_or(|at| at.elapsed() >= FRESH)
+        self.size.get() == Size::Auto && self.measured.at.get().is_none_or(|at| at.elapsed() >= FRESH)
     }
 
     /// Finds out how many workers there may be, if that is not known.
@@ -77,6 +82,9 @@ impl Capacity {
         });
         // It can only fail when the event loop ends.
         let Ok((limit, reason)) = measuring.await else { return };
+        if self.size.get() != Size::Auto {
+            return;
+        }
         self.measured.at.set(Some(Instant::now()));
         if self.limit.replace(limit) != limit {
             tracing::info!("there may be {limit} workers now: {reason}");
@@ -86,7 +94,7 @@ impl Capacity {
 
     /// Waits for news; while somebody waits for memory at most for [`RETRY`].
     pub(super) async fn wait_for_change(&self) {
-        if self.size == Size::Auto && !self.line.is_empty() {
+        if self.size.get() == Size::Auto && !self.line.is_empty() {
             let _ = timeout(RETRY, self.changed.notified()).await;
         } else {
             self.changed.notified().await;

@@ -71,7 +71,7 @@ impl Capacity {
     }
 
     /// Has the group with the most workers give one up; of several the one that has had its workers longest.
-    fn end_one_of_many(&self) {
+    pub(super) fn end_one_of_many(&self) {
         let largest = self.members().into_iter().max_by_key(|group| (group.size(), group.tenure()));
         if let Some((group, worker)) = largest.and_then(|group| group.least_busy().map(|worker| (group, worker))) {
             self.end(&group, &worker);

@@ -33,11 +33,11 @@ use line::Line;
 
 /// What all groups of an instance share.
 pub struct Capacity {
-    size: Size,
+    size: Cell<Size>,
     /// What [`Size::Auto`] comes to.
     measured: Measured,
     limit: Cell<usize>,
-    max_spawns: usize,
+    max_spawns: Cell<usize>,
     used: Cell<usize>,
     /// Permits whose worker is being started.
     starting: Cell<usize>,
@@ -66,9 +66,9 @@ impl Capacity {
         let measured = Measured::default();
         Rc::new(Self {
             limit: Cell::new(size.first_limit(&measured)),
-            size,
+            size: Cell::new(size),
             measured,
-            max_spawns: max_spawns.max(1),
+            max_spawns: Cell::new(max_spawns.max(1)),
             used: Cell::new(0),
             starting: Cell::new(0),
             ending: Cell::new(0),
@@ -82,6 +82,20 @@ impl Capacity {
             changed: Notify::new(),
             freed: Notify::new(),
         })
+    }
+
+    /// As [`Self::new`], from now on. If there are more workers, some end.
+    pub fn resize(&self, size: Size, max_spawns: usize) {
+        self.max_spawns.set(max_spawns.max(1));
+        if self.size.replace(size) != size {
+            self.measured.forget();
+            self.limit.set(size.first_limit(&self.measured));
+        }
+        for _ in self.limit.get()..self.used.get().saturating_sub(self.ending.get()) {
+            self.end_one_of_many();
+        }
+        self.changed.notify_one();
+        self.freed.notify_waiters();
     }
 
     /// Makes a group one of those that share.
@@ -125,7 +139,7 @@ impl Capacity {
     }
 
     fn may_start(&self) -> bool {
-        self.starting.get() < self.max_spawns
+        self.starting.get() < self.max_spawns.get()
     }
 
     fn has_room(&self, replaces: bool) -> bool {

@@ -27,6 +27,17 @@ impl Group {
         }
     }
 
+    /// Whether requests wait for a worker.
+    pub fn is_waited_for(&self) -> bool {
+        self.state.borrow().queue.count() > 0
+    }
+
+    /// Whether it has been closed, and has no worker left.
+    pub fn is_gone(&self) -> bool {
+        let state = self.state.borrow();
+        state.closing && state.serving.is_empty() && state.leaving.is_empty()
+    }
+
     /// Waits until the last worker is gone.
     pub async fn empty(&self) {
         poll_fn(|cx| {

@@ -50,13 +50,6 @@ impl State {
 }
 
 impl Group {
-    /// Whether it has no worker because none can be started.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        let state = self.state.borrow();
-        state.failure.is_some() && state.serving.is_empty()
-    }
-
     /// How long may be waited between two tries.
     pub(super) fn longest_delay(&self) -> Duration {
         if self.config().is_development() { FIRST_DELAY } else { LONGEST_DELAY }

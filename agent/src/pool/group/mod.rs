@@ -111,10 +111,13 @@ impl GroupConfig {
 }
 
 /// What a group runs, and within which limits. A reload of the configuration brings another.
-struct Definition {
-    app: App,
-    config: GroupConfig,
-    new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
+pub struct Definition {
+    /// What is run.
+    pub app: App,
+    /// The limits, and other settings.
+    pub config: GroupConfig,
+    /// Makes a spawner that loads the application as it is then.
+    pub new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
 }
 
 struct State {
@@ -158,17 +161,10 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group without workers, for which `capacity` has room. `new_spawner` makes a spawner that loads the application
-    /// as it is then.
-    pub fn new(
-        app: App,
-        config: GroupConfig,
-        turn: Rc<Turn>,
-        capacity: Rc<Capacity>,
-        new_spawner: Box<dyn Fn() -> Rc<Spawner>>,
-    ) -> Rc<Self> {
+    /// A group without workers, for which `capacity` has room.
+    pub fn new(definition: Definition, turn: Rc<Turn>, capacity: Rc<Capacity>) -> Rc<Self> {
         let state = State {
-            spawner: new_spawner(),
+            spawner: (definition.new_spawner)(),
             roll: None,
             replaced: None,
             serving: Vec::new(),
@@ -181,9 +177,9 @@ impl Group {
             closing: false,
             emptied: None,
         };
-        let roster = RefCell::new(Roster::new(config.max_concurrent_requests));
+        let roster = RefCell::new(Roster::new(definition.config.max_concurrent_requests));
         let group = Rc::new_cyclic(|me| Self {
-            definition: RefCell::new(Definition { app, config, new_spawner }),
+            definition: RefCell::new(definition),
             turn,
             capacity,
             in_first_line: Cell::new(false),

@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use super::Group;
 use super::roll::Roll;
+use super::{Definition, Group};
 use crate::spawn::Spawner;
 
 impl Group {
@@ -33,6 +33,27 @@ impl Group {
         if !is_under_way {
             self.restart();
         }
+    }
+
+    /// Has other settings from now on. What is run otherwise is so after a restart.
+    pub fn redefine(&self, definition: Definition) {
+        self.roster.borrow_mut().set_most(definition.config.max_concurrent_requests);
+        self.definition.replace(definition);
+        let max = self.config().max_workers;
+        loop {
+            let state = self.state.borrow();
+            let surplus = if state.serving.len() > max {
+                // Those that have something to do go on with it, but there is no hurry.
+                state.serving.iter().max_by_key(|worker| worker.is_idle()).cloned()
+            } else {
+                None
+            };
+            drop(state);
+            let Some(worker) = surplus else { break };
+            self.retire(&worker);
+        }
+        self.keep_up(false);
+        self.feed();
     }
 
     fn replace_at_once(&self, spawner: Rc<Spawner>) {

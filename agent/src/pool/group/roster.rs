@@ -52,6 +52,17 @@ impl Roster {
         }
     }
 
+    /// Each worker may have `most` requests at the same time from now on.
+    pub fn set_most(&mut self, most: usize) {
+        self.most = most;
+        let workers: Vec<_> = self.workers.taken.iter().flatten().cloned().collect();
+        for worker in workers {
+            for slot in worker.slots() {
+                self.rank(&worker, slot);
+            }
+        }
+    }
+
     /// A worker serves from now on.
     pub fn enter(&mut self, worker: &Rc<Worker>) {
         self.multiplexed += usize::from(worker.is_multiplexed());
