@@ -46,4 +46,9 @@ namespace :bench do
     sh Build.environment("release"), "cargo", "bench", "-p", "passenger-agent", "--bench", "pool"
     ruby "bench/pool.rb"
   end
+
+  desc "Deployments under load, beside Puma and Passenger 6; SERVERS=ours_ruby,NAME RESTARTS=20 SECONDS=5"
+  task restarts: ["build:release", BenchTools::INSTALLED] do
+    ruby "bench/restarts.rb"
+  end
 end

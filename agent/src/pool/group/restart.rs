@@ -53,7 +53,7 @@ impl Group {
             self.retire(&worker);
         }
         self.keep_up(false);
-        self.feed();
+        self.feed(None);
     }
 
     fn replace_at_once(&self, spawner: Rc<Spawner>) {
