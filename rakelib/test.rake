@@ -50,6 +50,12 @@ namespace :test do
     sh "cargo", "test", "--quiet", "--no-fail-fast", "-p", "passenger-native", "-p", "passenger-agent"
   end
 
+  desc "The pool in 100,000 simulated worlds; `rake test:rust` has 2,000 of them"
+  task :simulation do
+    sh({ "PASSENGER_SIMULATION_SEEDS" => ENV.fetch("PASSENGER_SIMULATION_SEEDS", "100000") },
+       "cargo", "test", "--quiet", "--package", "passenger-agent", "--lib", "simulation")
+  end
+
   # Ruby tests in a process of their own, against the development build, and without the minitest plugins of other gems
   # (Rails' reporter).
   ruby_tests = lambda do |file, **environment|

@@ -15,6 +15,8 @@ mod promotion;
 pub mod restart;
 pub mod service_times;
 pub mod session;
+#[cfg(test)]
+mod simulation;
 pub mod slot;
 pub mod snapshot;
 pub mod turn;

@@ -417,8 +417,10 @@ impl Worker {
 
     async fn watch(self: Rc<Self>) {
         tokio::select! {
-            () = self.process.ended() => {}
+            biased;
+            // What it said last is heard before its end is noticed.
             () = self.listen() => return self.hand_over(),
+            () = self.process.ended() => {}
         }
         // What it said before it ended is still in the channels and is read to their end.
         for slot in self.slots() {

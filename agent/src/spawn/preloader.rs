@@ -12,8 +12,10 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use nix::unistd::Pid;
 use passenger_native::control::{FromProcess, ToProcess};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::SpawnError;
@@ -121,7 +123,8 @@ impl Preloader {
         let channel = Channel::new(control).map_err(failed)?;
         let mut early = None;
         let pid = tokio::select! {
-            pid = self.pid_of(launch, &mut told, deadline) => pid?,
+            biased;
+            pid = timeout_at(deadline, &mut told) => self.pid_of(launch, pid).await?,
             // The worker may speak before the preloader has told of it, and it is here that the preloader says why it
             // can't fork.
             message = channel.receive() => {
@@ -129,7 +132,8 @@ impl Preloader {
                 if let Some(FromProcess::Failed { step, reason, output }) = early {
                     return Err(SpawnError { output, ..SpawnError::new(&launch.app, &step, reason) });
                 }
-                self.pid_of(launch, &mut told, deadline).await?
+                let pid = timeout_at(deadline, told).await;
+                self.pid_of(launch, pid).await?
             }
         };
         let starting = handshake::adopt(launch, &self.shared.reaper, pid, channel, output, deadline, early)?;
@@ -137,14 +141,10 @@ impl Preloader {
         Ok(started.worker(channels))
     }
 
-    async fn pid_of(
-        &self,
-        launch: &Launch,
-        told: &mut oneshot::Receiver<i32>,
-        deadline: Instant,
-    ) -> Result<i32, SpawnError> {
+    /// What it says of an order, or why it does not.
+    async fn pid_of(&self, launch: &Launch, told: Result<Result<i32, RecvError>, Elapsed>) -> Result<i32, SpawnError> {
         let failed = |reason| SpawnError::new(&launch.app, "forking a worker", reason);
-        match timeout_at(deadline, told).await {
+        match told {
             Ok(Ok(pid)) => Ok(pid),
             Ok(Err(_)) => Err(failed(format!("the preloader {}", self.shared.process.exit().await))),
             Err(_) => {
@@ -166,6 +166,7 @@ impl Drop for Preloader {
 impl Shared {
     async fn attend(self: Rc<Self>, dismissal: oneshot::Receiver<()>) {
         let dismissed = tokio::select! {
+            biased;
             () = self.listen() => false,
             _ = dismissal => true,
         };
@@ -207,9 +208,10 @@ impl Shared {
     }
 
     fn settle(&self, ticket: u32, pid: i32) {
-        if let Some(order) = self.orders.borrow_mut().remove(&ticket) {
-            // The order may have timed out meanwhile; then nobody waits.
-            let _ = order.send(pid);
+        let order = self.orders.borrow_mut().remove(&ticket);
+        if order.is_some_and(|order| order.send(pid).is_err()) {
+            // The order has timed out meanwhile, and nobody else would end what came of it.
+            drop(Process::new(Pid::from_raw(pid), &self.reaper));
         }
     }
 }

@@ -67,6 +67,12 @@ impl Runtime {
         Ok(Self { interpreter, boot, environment_variables })
     }
 
+    /// One whose command nobody executes.
+    #[cfg(test)]
+    pub fn of_nothing() -> Self {
+        Self { interpreter: "/nothing".into(), boot: "/nothing".into(), environment_variables: Vec::new() }
+    }
+
     /// The command that starts it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.interpreter);

@@ -121,6 +121,17 @@ impl Capacity {
         self.measured.reason()
     }
 
+    /// Whether there are more workers than the limit.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.used.get() > self.limit.get()
+    }
+
+    /// How many workers there are, those that start and those that leave included.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.used.get()
+    }
+
     /// Room for a worker of `group`. If there is none, or it is not its turn, the group stands in line and is told when it
     /// is. `replaces` says that it takes the place of the group's last one, which is leaving.
     pub(super) fn take(self: &Rc<Self>, group: &Rc<Group>, need: Need, replaces: bool) -> Option<Permit> {

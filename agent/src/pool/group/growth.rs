@@ -26,12 +26,12 @@ impl Group {
             return Ok(());
         }
         self.state.borrow_mut().awake = true;
-        if let Some(permit) = self.capacity.first().await {
+        // While it waited for its turn a request or a restart may have got it a worker.
+        if let Some(permit) = self.capacity.first().await.filter(|_| self.has_none()) {
             self.state.borrow_mut().spawning += 1;
             let spawner = Rc::clone(&self.state.borrow().spawner);
             let result = self.start_worker(&spawner, permit).await;
-            self.state.borrow_mut().spawning -= 1;
-            self.welcome(result?);
+            self.started(&spawner, result)?;
         }
         self.keep_up(false);
         Ok(())
@@ -42,6 +42,11 @@ impl Group {
         if let Err(error) = self.boot().await {
             self.failed(error);
         }
+    }
+
+    fn has_none(&self) -> bool {
+        let state = self.state.borrow();
+        !state.closing && state.serving.is_empty() && state.spawning == 0
     }
 
     /// Starts the workers that are missing: below the minimum, or for those who wait and below the maximum. `busy` says
@@ -107,19 +112,27 @@ impl Group {
         drop(state);
         self.in_background(async move |group| {
             let result = group.start_worker(&spawner, permit).await;
-            let mut state = group.state.borrow_mut();
-            state.spawning -= 1;
-            let outdated = state.closing || !Rc::ptr_eq(&spawner, &state.spawner);
-            drop(state);
-            match result {
-                Ok(worker) if outdated => worker.leave(),
-                Ok(worker) => group.welcome(worker),
-                Err(_) if outdated => {}
-                Err(error) => group.failed(error),
+            if let Err(error) = group.started(&spawner, result) {
+                group.failed(error);
             }
             group.watch_idleness();
             group.keep_up(false);
         });
+    }
+
+    /// Takes in what a spawner has started, unless the application was replaced or closed meanwhile.
+    fn started(&self, spawner: &Rc<Spawner>, result: Result<Rc<Worker>, Rc<SpawnError>>) -> Result<(), Rc<SpawnError>> {
+        let mut state = self.state.borrow_mut();
+        state.spawning -= 1;
+        let outdated = state.closing || !Rc::ptr_eq(spawner, &state.spawner);
+        drop(state);
+        match result {
+            Ok(worker) if outdated => worker.leave(),
+            Ok(worker) => self.welcome(worker),
+            Err(_) if outdated => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     pub(super) fn in_background(&self, work: impl AsyncFnOnce(Rc<Self>) + 'static) {

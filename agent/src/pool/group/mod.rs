@@ -14,6 +14,8 @@ mod eviction;
 mod failure;
 mod growth;
 mod idle;
+#[cfg(test)]
+pub(super) mod inspection;
 mod memory;
 mod oob_work;
 mod placement;

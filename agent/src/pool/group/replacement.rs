@@ -64,7 +64,7 @@ impl Group {
         let outdated = state.closing || !Rc::ptr_eq(&spawner, &state.spawner);
         drop(state);
         match result {
-            Ok(successor) if outdated => self.retire(&successor),
+            Ok(successor) if outdated || !self.has_place_of(&worker) => self.retire(&successor),
             Ok(successor) => {
                 self.welcome(successor);
                 if worker.is_serving() {
@@ -75,6 +75,15 @@ impl Group {
             Err(error) => self.failed(error),
         }
         self.keep_up(false);
+    }
+}
+
+impl Group {
+    /// Whether a successor has a place to take: while the worker before it is there that one's, else only if there is room.
+    pub(super) fn has_place_of(&self, worker: &Rc<Worker>) -> bool {
+        let state = self.state.borrow();
+        let has_room = !self.capacity.is_overdrawn() || state.leaving.iter().any(|other| Rc::ptr_eq(other, worker));
+        worker.is_serving() || (has_room && state.serving.len() < self.config().max_workers)
     }
 }
 

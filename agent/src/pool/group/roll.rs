@@ -32,7 +32,7 @@ pub(super) struct Roll {
     outdated: Vec<Rc<Worker>>,
     replaced: usize,
     /// How many replacements are on their way.
-    coming: usize,
+    pub(super) coming: usize,
     failure: Option<(Failure, SystemTime)>,
 }
 
@@ -158,11 +158,20 @@ impl Group {
             self.switch_to(spawner);
         }
         tracing::debug!("worker {} takes the place of {:?}", worker.pid(), old.as_ref().map(|old| old.pid()));
-        self.welcome(worker);
+        if old.is_some() || self.has_room() {
+            self.welcome(worker);
+        } else {
+            // Those whose place it was to take are gone, and others have it.
+            self.retire(&worker);
+        }
         if let Some(old) = old {
             self.retire(&old);
         }
         true
+    }
+
+    fn has_room(&self) -> bool {
+        self.state.borrow().serving.len() < self.config().max_workers && !self.capacity.is_overdrawn()
     }
 
     /// The new version starts: from now on it is the one that counts.
