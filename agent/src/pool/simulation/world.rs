@@ -19,7 +19,7 @@ use crate::app::process::ProcessConfig;
 use crate::app::runtime::Runtime;
 use crate::app::user::{AppUser, UserRules};
 use crate::pool::capacity::{Capacity, Size};
-use crate::pool::group::{Group, GroupConfig};
+use crate::pool::group::{Definition, Group, GroupConfig};
 use crate::pool::limits::Limits;
 use crate::pool::turn::Turn;
 use crate::spawn::reaper::Reaper;
@@ -154,7 +154,11 @@ impl World {
                 Rc::new(Spawner::new(Rc::new(launch), preload, world.reaper(index, multiplexed)))
             }
         };
-        let group = Group::new(app, config, Rc::clone(turn), Rc::clone(&self.capacity), Box::new(new_spawner));
+        let group = Group::new(
+            Definition { app, config, new_spawner: Box::new(new_spawner) },
+            Rc::clone(turn),
+            Rc::clone(&self.capacity),
+        );
         Rc::new(Site {
             group,
             max_concurrent,
