@@ -81,7 +81,7 @@ module Bench
       took = rolls.map { |roll| roll["took"] }
       { requests: rolls.sum { |roll| roll["requests"] }, failed: rolls.sum { |roll| roll["status"] },
         errors: rolls.sum { |roll| (FAILURES - ["status"]).sum { |kind| roll.fetch(kind, 0) } },
-        p99_quiet: calm, p99_during: during, p99_worst: rolls.map { |roll| roll["p99"] }.max, p99_ratio: during / calm,
+        p99_quiet: calm, p99_during: during, p99_worst: rolls.map { |roll| roll["p99"] }.max, p99_ratio: during.fdiv(calm),
         finished: took.compact.size, took: took.compact.empty? ? nil : Median.of(took.compact) }
     end
 
@@ -109,9 +109,10 @@ module Bench
 end
 
 known = Bench::RestartServers::ALL
-settings = Bench::Settings.new(ENV, known_apps: [], known_servers: known.keys)
 count = Integer(ENV.fetch("RESTARTS", "20"))
 seconds = Integer(ENV.fetch("SECONDS", "5"))
+env = ENV.to_h.merge("ROUNDS" => count.to_s, "SECONDS" => seconds.to_s, "CONNECTIONS" => Bench::Restarts::CLIENTS.to_s)
+settings = Bench::Settings.new(env, known_apps: [], known_servers: known.keys)
 
 Bench::Interruption.leave_in_order
 Bench::Processes.become_subreaper

@@ -46,13 +46,15 @@ fn passengerfile(apps: &[&str]) -> Value {
     json!({ "environment": "production", "max_pool_size": 4, "apps": apps })
 }
 
+/// The processes of the workers of an application that serve.
 fn workers_of(server: &Server, name: &str) -> Vec<i64> {
     let status = Status::of(server);
     let groups = status.instance()["groups"].as_array().expect("groups").clone();
     let group =
         groups.into_iter().find(|group| group["name"] == name).unwrap_or_else(|| panic!("no {name} in {status:?}"));
     let workers = group["workers"].as_array().expect("workers").clone();
-    workers.iter().map(|worker| worker["pid"].as_i64().expect("a pid")).collect()
+    let serving = workers.iter().filter(|worker| worker["state"] != "draining");
+    serving.map(|worker| worker["pid"].as_i64().expect("a pid")).collect()
 }
 
 fn restarted(server: &Server, arguments: &[&str]) -> Finished {
