@@ -49,12 +49,13 @@ module Bench
     def measure(server, dir)
       server.verify(@deployment.body)
       load(server, 1)
-      quiet, rolls = [], []
+      quiet = []
+      rolls = []
       @count.times do |index|
         quiet << load(server, @seconds)
         rolls << restart(server, dir, is_broken: index == @middle)
-        puts format("%-12s restart %2d: p99 %6.2f ms quiet, %6.2f ms during, %s", @name, index + 1,
-                    quiet.last["p99"] / 1000.0, rolls.last["p99"] / 1000.0, failures([rolls.last]))
+        calm, during = [quiet, rolls].map { |loads| (loads.last["p99"] / 1000.0).round(2) }
+        puts "#{@name}: restart #{index + 1}: p99 #{calm} ms quiet, #{during} ms during, #{failures([rolls.last])}"
       end
       { server: @name, quiet:, rolls:, **summary(quiet, rolls) }
     end
@@ -81,12 +82,14 @@ module Bench
       took = rolls.map { |roll| roll["took"] }
       { requests: rolls.sum { |roll| roll["requests"] }, failed: rolls.sum { |roll| roll["status"] },
         errors: rolls.sum { |roll| (FAILURES - ["status"]).sum { |kind| roll.fetch(kind, 0) } },
-        p99_quiet: calm, p99_during: during, p99_worst: rolls.map { |roll| roll["p99"] }.max, p99_ratio: during.fdiv(calm),
+        p99_quiet: calm, p99_during: during, p99_worst: rolls.map { |roll| roll["p99"] }.max,
+        p99_ratio: during.fdiv(calm),
         finished: took.compact.size, took: took.compact.empty? ? nil : Median.of(took.compact) }
     end
 
     def failures(loads)
-      counts = FAILURES.to_h { |kind| [kind, loads.sum { |load| load.fetch(kind, 0) }] }.reject { |_, count| count.zero? }
+      counts = FAILURES.to_h { |kind| [kind, loads.sum { |load| load.fetch(kind, 0) }] }
+      counts.reject! { |_, count| count.zero? }
       counts.empty? ? "no failures" : counts.map { |kind, count| "#{count} #{kind}" }.join(", ")
     end
   end

@@ -18,8 +18,8 @@ module TestRun
   # Scenarios that expect the same of an application in any language.
   OF_ANY_LANGUAGE = %w[
     departure ending growth http_framing http_semantics limits placement pool process_environment recycling refork
-    response_bodies restart rolling_restart single_worker spawning static_files sticky_sessions surroundings uploads users
-    watchdog
+    response_bodies restart restart_and_reload rolling_restart single_worker spawning static_files sticky_sessions
+    surroundings uploads users watchdog
   ].freeze
 
   def self.scenarios(language)

@@ -16,9 +16,6 @@ use std::time::{Duration, Instant};
 
 pub(super) const NAME: &str = "stop";
 
-/// How long an instance may take to end: the time that it gives its workers, and some more.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// How often the user hears that it is not over yet.
 const NEWS: Duration = Duration::from_secs(5);
 
@@ -79,20 +76,16 @@ fn signal(instance: &Instance, shown: &str) -> Result<Option<OwnedFd>, Failure> 
     }
 }
 
+/// However long it gives its requests and workers (`shutdown_timeout`): it ends.
 fn wait(process: &OwnedFd, shown: &str) -> Result<(), Failure> {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        let timeout = NEWS.min(PATIENCE.saturating_sub(start.elapsed()));
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO);
-        match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], timeout) {
+    let news = PollTimeout::try_from(NEWS).unwrap_or(PollTimeout::MAX);
+    loop {
+        match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], news) {
             Ok(0) => print(&format!("still finishing requests after {} s\n", start.elapsed().as_secs()))?,
             Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(Failure::failed(format!("cannot wait for Passenger ({shown}): {errno}"))),
         }
     }
-    let seconds = PATIENCE.as_secs();
-    Err(Failure::failed(format!(
-        "Passenger ({shown}) has not stopped after {seconds} s; its log says why, kill -KILL ends it"
-    )))
 }

@@ -48,8 +48,6 @@ pub const NAME: &str = "watchdog";
 const PING: Duration = Duration::from_secs(10);
 /// So many times that long an agent may take to answer.
 const PATIENCE: u32 = 3;
-/// An agent that was told to stop has deadlines of its own; this one is for what goes wrong with those.
-const STOP: Duration = Duration::from_secs(80);
 
 /// Becomes the watchdog; returns only if that fails.
 pub fn become_watchdog(program: &std::path::Path, estate: &Estate) -> io::Error {
@@ -99,8 +97,6 @@ struct Watchdog {
     start_at: Option<(Instant, Reason)>,
     ping_at: Instant,
     ping_every: Duration,
-    /// When those that were told to stop are killed.
-    stop_at: Option<Instant>,
     result: Option<ExitCode>,
 }
 
@@ -132,7 +128,6 @@ impl Watchdog {
             start_at: None,
             ping_at: Instant::now() + ping_every,
             ping_every,
-            stop_at: None,
             result: None,
         };
         let value = |name: &str| others.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
@@ -187,8 +182,7 @@ impl Watchdog {
     }
 
     fn wait(&self) {
-        let next = [Some(self.ping_at), self.start_at.map(|(at, _)| at), self.stop_at];
-        let next = next.into_iter().flatten().min().unwrap_or(self.ping_at);
+        let next = self.start_at.map_or(self.ping_at, |(at, _)| at.min(self.ping_at));
         // Rounded up, so that what was waited for is due then.
         let timeout = next.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
@@ -216,11 +210,11 @@ impl Watchdog {
         }
     }
 
-    /// Each signal is passed on: the second ends the agent's patience.
+    /// Each signal is passed on: the second ends the agent's patience. An agent has deadlines of its own; one that hangs is
+    /// killed as ever.
     fn stop(&mut self, signal: Signal) {
         self.start_at = None;
         self.result.get_or_insert(ExitCode::SUCCESS);
-        self.stop_at.get_or_insert(Instant::now() + STOP);
         for agent in &mut self.agents {
             agent.phase = Phase::Leaving;
             agent.signal(signal);
@@ -292,13 +286,6 @@ impl Watchdog {
         for agent in self.agents.iter().filter(|agent| agent.hangs(patience)) {
             tracing::error!("agent {} has not answered for {} s; it is killed", agent.pid, patience.as_secs());
             agent.signal(Signal::SIGKILL);
-        }
-        if self.stop_at.is_some_and(|at| at <= now) {
-            self.stop_at = None;
-            for agent in &self.agents {
-                tracing::error!("agent {} has not stopped within {} s; it is killed", agent.pid, STOP.as_secs());
-                agent.signal(Signal::SIGKILL);
-            }
         }
     }
 
