@@ -135,6 +135,42 @@ fn an_agent_that_cannot_start_does_not_replace_the_one_that_serves() {
 }
 
 #[rstest]
+#[case(Signal::SIGQUIT)]
+#[case(Signal::SIGUSR1)]
+fn a_signal_that_is_no_reason_to_end_ends_nobody(#[case] signal: Signal) {
+    ours_only!("our agent");
+    let server = launch().start();
+    let agent = Status::of(&server).agent();
+    let workers = Status::of(&server).worker_processes();
+    for _ in 0..3 {
+        server.process().signal(signal);
+        agent.signal(signal);
+        assert_eq!(server.get("/hello").status, 200);
+    }
+    if signal == Signal::SIGQUIT {
+        server.wait_for_log(&workers[0].0.to_string());
+    }
+    assert_eq!((Status::of(&server).agent(), Status::of(&server).worker_processes()), (agent, workers));
+}
+
+#[rstest]
+fn a_watchdog_that_is_killed_during_a_stop_does_not_bring_the_server_back() {
+    ours_only!("our watchdog");
+    let mut server = launch().start();
+    let agent = Status::of(&server).agent();
+    let mut connection = server.connect();
+    connection.send(Request::get("/wait/last").to_bytes());
+    server.app().worker_at_gate("last");
+    server.process().signal(Signal::SIGTERM);
+    server.wait_for_log("Stopping");
+    server.end_with(Signal::SIGKILL);
+    server.app().open_gate("last");
+    assert_eq!(connection.receive().status, 200);
+    agent.wait_until_gone();
+    assert!(Process::running_in(server.app().scratch()).is_none(), "{}", server.log());
+}
+
+#[rstest]
 fn an_agent_that_hangs_is_replaced() {
     ours_only!("our watchdog");
     // Half of that is how often it is asked.

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::admin;
@@ -88,7 +89,7 @@ pub fn run(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> E
             (None, Some(pipe)) => Report::parent(pipe.into()),
             (None, None) => Report::terminal(),
         };
-        let plan: Plan = instance::read(&estate.directory, instance::PLAN).map_err(StartError::new)?;
+        let plan = Plan::read(&estate.directory).map_err(StartError)?;
         report.names_apps(plan.apps.len() > 1);
         let report = Rc::new(report);
         let serve = || {
@@ -160,6 +161,9 @@ impl Instance {
         });
         let mut stop = drain::Signals::listen().map_err(StartError::new)?;
         let mut hangups = Hangups::listen().map_err(StartError::new)?;
+        let mut questions = signal(SignalKind::quit()).map_err(StartError::new)?;
+        // Heard so that it does not end the agent: others reopen their logs then.
+        let _heard = signal(SignalKind::user_defined1()).map_err(StartError::new)?;
         let children = Reaper::listen().map_err(StartError::new)?;
         let reaper = Rc::new(Reaper::default());
         let turn = Rc::new(Turn::default());
@@ -222,8 +226,10 @@ impl Instance {
             tokio::select! {
                 () = stop.wait() => break,
                 is_wanted = hangups.next() => if is_wanted { reload.run() } else { break },
+                _ = questions.recv() => apps.groups().iter().for_each(|group| group.print_all_backtraces()),
             }
         }
+        watchdog.leave();
         self.report.stopping();
         for door in doors {
             door.abort();

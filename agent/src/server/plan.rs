@@ -6,7 +6,9 @@ use super::origin::Origin;
 use crate::app::detect::{self, App};
 use crate::app::runtime::Runtime;
 use crate::app::user::AppUser;
-use crate::config::{AppConfig, CommandLine, Config, InstanceConfig};
+use crate::config::{AppConfig, CommandLine, Config, InstanceConfig, ListenAddress};
+use crate::instance::{self, PLAN};
+use std::path::Path;
 use std::rc::Rc;
 
 /// Everything that an instance needs to know before it starts.
@@ -40,7 +42,34 @@ impl PlannedApp {
     }
 }
 
+/// What every version finds in a plan: what it comes from, and where the instance listens.
+#[derive(Deserialize)]
+struct Gist {
+    origin: Origin,
+    instance: GistOfInstance,
+}
+
+#[derive(Deserialize)]
+struct GistOfInstance {
+    listen: Vec<ListenAddress>,
+}
+
 impl Plan {
+    /// Reads the plan in an instance's directory. One of another version, which says other things, is made anew.
+    ///
+    /// # Errors
+    /// What is wrong, a line each.
+    pub fn read(directory: &Path) -> Result<Self, String> {
+        let reason = match instance::read(directory, PLAN) {
+            Ok(plan) => return Ok(plan),
+            Err(error) => format!("the plan in {} can't be read: {error}", directory.display()),
+        };
+        let Gist { origin, instance } = instance::read(directory, PLAN).map_err(|_| reason)?;
+        let mut plan = origin.plan().map_err(|reasons| reasons.join("\n"))?;
+        plan.instance.listen = instance.listen;
+        Ok(plan)
+    }
+
     /// Finds all applications of the configuration, which comes from what was typed.
     ///
     /// # Errors
@@ -67,4 +96,30 @@ fn find(config: &AppConfig) -> Result<(App, Runtime, Rc<AppUser>), String> {
     let runtime = Runtime::find(&app, &config.interpreters).map_err(|error| error.to_string())?;
     let user = AppUser::of(&app, config.user.clone())?;
     Ok((app, runtime, Rc::new(user)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+    use serde_json::Value;
+
+    #[test]
+    fn a_plan_of_another_version_is_made_anew() {
+        let [app, directory] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        std::fs::write(app.path().join("config.ru"), "run proc {}").unwrap();
+        let typed = vec![(passenger_native::options::find("port").unwrap(), "0".into())];
+        let config = Config::resolve(app.path(), &typed, &Environment::default()).unwrap();
+        let mut plan = Plan::make(config, &typed).unwrap();
+        plan.instance.listen = vec![ListenAddress::Tcp { host: "127.0.0.1".to_owned(), port: 4711 }];
+        let mut json = serde_json::to_value(&plan).unwrap();
+        json["apps"][0]["config"].as_object_mut().unwrap().remove("pool");
+        instance::write(directory.path(), PLAN, &json).unwrap();
+        let again = Plan::read(directory.path()).unwrap();
+        assert!(again.apps[0].is_as(&plan.apps[0]));
+        assert_eq!(again.instance.listen, plan.instance.listen);
+
+        instance::write(directory.path(), PLAN, &Value::Null).unwrap();
+        assert!(Plan::read(directory.path()).err().unwrap().contains("can't be read"));
+    }
 }

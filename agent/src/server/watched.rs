@@ -1,6 +1,6 @@
 //! The agent's side of its link to the watchdog.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub struct Watchdog {
     link: RefCell<Option<OwnedFd>>,
     /// What is said goes through a descriptor of its own, as the other one is listened to.
     voice: RefCell<Option<OwnedFd>>,
+    leaving: Cell<bool>,
 }
 
 impl Watchdog {
@@ -36,7 +37,18 @@ impl Watchdog {
         let number = number.ok_or_else(|| StartError("an agent is started by its watchdog only".to_owned()))?;
         let link = take("link", number).map_err(StartError)?;
         let voice = link.try_clone().map_err(StartError::new)?;
-        Ok(Self { program, link: RefCell::new(Some(link)), voice: RefCell::new(Some(voice)) })
+        Ok(Self {
+            program,
+            link: RefCell::new(Some(link)),
+            voice: RefCell::new(Some(voice)),
+            leaving: Cell::new(false),
+        })
+    }
+
+    /// Says that this agent has been told to stop. A watchdog that dies from now on is not replaced.
+    pub fn leave(&self) {
+        self.leaving.set(true);
+        self.say(Word::Leaving);
     }
 
     /// Says that this agent serves.
@@ -50,12 +62,15 @@ impl Watchdog {
         }
     }
 
-    /// Answers the watchdog; starts another one when it is gone. Does not return.
+    /// Answers the watchdog; starts another one when it is gone, unless this agent leaves.
     pub async fn answer(&self, estate: &Estate) {
         loop {
             let link = self.link.take();
             if let Some(link) = link.and_then(|link| sys::watch::register(link, Interest::READABLE).ok()) {
                 self.listen(&link).await;
+                if self.leaving.get() {
+                    return;
+                }
                 tracing::error!("the watchdog has died; starting another one");
             }
             self.voice.take();

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -95,9 +96,12 @@ impl Agent {
         link.into_iter().chain(self.pidfd.as_ref().map(AsFd::as_fd))
     }
 
-    /// Whether it is no child of this process and has ended.
+    /// Whether it is no child of this process and has ended, even if whose child it is does not collect it.
     pub fn has_gone(&self) -> bool {
-        self.pidfd.is_some() && kill(self.pid, None).is_err()
+        self.pidfd.as_ref().is_some_and(|pidfd| {
+            let mut watched = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+            poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        })
     }
 
     /// What it says; `None` when that is nothing more for now.

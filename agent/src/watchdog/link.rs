@@ -13,6 +13,8 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 pub enum Word {
     /// The agent: it serves.
     Ready = b'R',
+    /// The agent: it has been told to stop, and finishes what it has.
+    Leaving = b'L',
     /// The watchdog: is the agent's event loop turning?
     Ping = b'p',
     /// The agent: it is.
@@ -52,7 +54,7 @@ pub fn hear(link: &impl AsFd) -> Heard {
     let mut word = [0];
     match recv(link.as_fd().as_raw_fd(), &mut word, MsgFlags::empty()) {
         Ok(0) => Heard::End,
-        Ok(_) => [Word::Ready, Word::Ping, Word::Pong]
+        Ok(_) => [Word::Ready, Word::Leaving, Word::Ping, Word::Pong]
             .into_iter()
             .find(|known| *known as u8 == word[0])
             .map_or(Heard::Unknown, Heard::Word),

@@ -203,8 +203,11 @@ impl Watchdog {
                 Ok(signal @ (Signal::SIGTERM | Signal::SIGINT)) => self.stop(signal),
                 Ok(Signal::SIGUSR2) => self.upgrade(),
                 Ok(Signal::SIGCHLD) => self.reap(),
-                // These are about what agents do.
-                Ok(signal) => self.agents.iter().for_each(|agent| agent.signal(signal)),
+                // These are about what agents do. One that is only starting does not listen yet.
+                Ok(signal) => {
+                    let serving = self.agents.iter().filter(|agent| agent.phase == Phase::Serving);
+                    serving.for_each(|agent| agent.signal(signal));
+                }
                 Err(_) => {}
             }
         }
@@ -214,10 +217,13 @@ impl Watchdog {
     /// killed as ever.
     fn stop(&mut self, signal: Signal) {
         self.start_at = None;
-        self.result.get_or_insert(ExitCode::SUCCESS);
+        let is_first = self.result.replace(ExitCode::SUCCESS).is_none();
         for agent in &mut self.agents {
+            // One that has been replaced has been told already, and would take this for the second.
+            if agent.phase != Phase::Leaving || !is_first {
+                agent.signal(signal);
+            }
             agent.phase = Phase::Leaving;
-            agent.signal(signal);
         }
     }
 
@@ -251,6 +257,7 @@ impl Watchdog {
             while let Some(word) = self.agents[index].hear() {
                 match word {
                     Word::Ready => self.agent_ready(index),
+                    Word::Leaving => self.agents[index].phase = Phase::Leaving,
                     Word::Pong => notify::tell("WATCHDOG=1"),
                     Word::Ping => {}
                 }
@@ -300,8 +307,8 @@ impl Watchdog {
         };
         match (agent.phase, code) {
             (Phase::Leaving, _) | (_, Some(0)) => {
-                if agent.phase != Phase::Leaving && self.agents.is_empty() {
-                    // Somebody has stopped it rather than this process.
+                if self.agents.is_empty() && self.start_at.is_none() {
+                    // Somebody may have stopped it rather than this process.
                     self.result.get_or_insert(ExitCode::SUCCESS);
                 }
                 return;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid, getpgrp};
 
 use crate::sys;
 
@@ -17,13 +17,17 @@ pub fn end() {
     let deadline = Instant::now() + PATIENCE;
     loop {
         for pid in children() {
-            sys::process::signal_group(pid, Signal::SIGKILL);
+            // Some have a group of their own, others are in that of a worker which is gone.
+            let group = getpgid(Some(pid)).ok().filter(|group| *group != getpgrp());
+            sys::process::signal_group(group.unwrap_or(pid), Signal::SIGKILL);
+            let _ = kill(pid, Signal::SIGKILL);
         }
         // Others may become children of this process when those are gone.
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Err(_) => return,
             Ok(WaitStatus::StillAlive) if Instant::now() > deadline => return,
             Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(10)),
+            Ok(_) if Instant::now() > deadline => return,
             Ok(_) => {}
         }
     }

@@ -31,6 +31,13 @@ impl Group {
         worker.is_some_and(|worker| worker.signal(Signal::SIGQUIT))
     }
 
+    /// Has all workers print what they are doing.
+    pub fn print_all_backtraces(&self) {
+        for worker in self.workers() {
+            worker.signal(Signal::SIGQUIT);
+        }
+    }
+
     fn workers(&self) -> Vec<Rc<Worker>> {
         let state = self.state.borrow();
         state.serving.iter().chain(&state.leaving).cloned().collect()
