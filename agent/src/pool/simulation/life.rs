@@ -90,11 +90,13 @@ async fn preload(world: &Rc<World>, process: &Rc<Process>, control: &Rc<Control>
         world.trace.note(|| format!("preloader {} forks {}", process.pid, child.pid));
         let body = fork(Rc::clone(world), Rc::clone(&child), their_control, output, slots);
         let pid = child.pid;
+        *process.untold.borrow_mut() = Some(Rc::clone(&child));
         child.run(Rc::clone(world), Parent::Preloader(Rc::clone(process), reaper.clone()), body);
         if world.chance.one_in(3) {
             sleep(Duration::from_millis(1)).await;
         }
         control.send(&FromProcess::Spawned { ticket, pid });
+        process.untold.take();
     }
     Exit::Code(0)
 }

@@ -13,6 +13,20 @@
 //!
 //! `PASSENGER_SIMULATION_SEEDS=100000` sets how many worlds there are, `PASSENGER_SIMULATION_SEED=4711` chooses one and
 //! prints its trace.
+//!
+//! It can fail. These mistakes were made on purpose, one at a time, and each was found within a second:
+//!
+//! | mistake | rule that broke |
+//! |---|---|
+//! | a permit is not given back | who waits gets a worker |
+//! | requests whose client has left stay in the queue | what was given up in the queue is not served |
+//! | a lost request counts as not begun | an unsafe request is begun once, a safe one thrice |
+//! | an answer does not let the next request in | no request waits while a slot is free |
+//! | a worker that starts during a close is kept | a closed group gets empty |
+//! | a request that moved is not given to the pool again | nothing is begun after its client was told |
+//!
+//! Not in it: files and blocking threads, WebSockets, re-forking, `max_request_time`, `memory_limit`, sticky sessions, and a
+//! forked worker that hangs after its preloader died before telling of it, which nobody would end.
 
 mod chance;
 mod client;

@@ -49,6 +49,8 @@ pub struct Process {
     /// Requests that it is serving.
     pub running: Cell<usize>,
     pub control: RefCell<Option<Rc<Control>>>,
+    /// A worker that it has forked and not told of. If it dies now, nobody ever knows of that one.
+    pub untold: RefCell<Option<Rc<Process>>>,
     fate: Cell<Option<Exit>>,
     fated: tokio::sync::Notify,
     /// It was asked to leave by somebody other than the agent.
@@ -67,6 +69,7 @@ impl Process {
             role: Cell::new(Role::Loading),
             running: Cell::new(0),
             control: RefCell::default(),
+            untold: RefCell::default(),
             fate: Cell::new(None),
             fated: tokio::sync::Notify::new(),
             dismissed: tokio::sync::Notify::new(),
@@ -118,6 +121,10 @@ impl Process {
             self.fate.set(Some(exit));
             self.control.take();
             self.running.set(0);
+            if let Some(child) = self.untold.take() {
+                // A real one ends when it finds its channels closed, unless it hangs just then: that is not looked into here.
+                child.end(exit);
+            }
             world.trace.note(|| format!("{:?} {} {exit}", self.role.get(), self.pid));
             drop(self.life.take());
             if world.chance.one_in(3) {
