@@ -40,10 +40,6 @@ class Children:
         self._pids = [pid for pid in self._pids if not any(pid == end.pid for end in found)]
         return found
 
-    def forget(self) -> None:
-        """In a child: they are its parent's."""
-        self._signals.forget()
-
 
 def _look(pid: int) -> Ended | None:
     try:

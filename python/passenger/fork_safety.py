@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ from typing import Any
 
 from . import backtrace, unforkable
 
-RESTARTED = re.compile(r"/(?:ddtrace|opentelemetry|sentry_sdk)/")
+RESTARTED = {"ddtrace", "opentelemetry", "sentry_sdk"}
 """Libraries that start their threads again when these are missed."""
 
 ENDING = 1.0
@@ -67,18 +66,15 @@ def _lost_threads() -> list[str]:
     frames = sys._current_frames()
     ours = (threading.main_thread(), threading.current_thread())
     others = [(thread, frames.get(thread.ident or 0)) for thread in threading.enumerate() if thread not in ours]
-    return [f"{thread.name}, {_place(frame)}" for thread, frame in others if not _is_fork_safe(thread, frame)]
+    return [f"{thread.name}, {_place(frame)}" for thread, frame in others if not _is_fork_safe(thread)]
 
 
-def _is_fork_safe(thread: threading.Thread, frame: Any) -> bool:
-    """Marked as such, or of a library that starts it again when it is missed."""
-    if getattr(thread, "fork_safe", False):
-        return True
-    while frame is not None:
-        if RESTARTED.search(frame.f_code.co_filename):
-            return True
-        frame = frame.f_back
-    return False
+def _is_fork_safe(thread: threading.Thread) -> bool:
+    """Marked as such, or of a library that starts it again when it is missed. That is told by what it runs, not by its
+    stack: these libraries wrap the threads of others, too."""
+    modules = (type(thread).__module__, getattr(getattr(thread, "_target", None), "__module__", None))
+    of_library = any(str(module).partition(".")[0] in RESTARTED for module in modules)
+    return of_library or bool(getattr(thread, "fork_safe", False))
 
 
 def warn_about_threads() -> None:

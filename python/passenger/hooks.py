@@ -74,9 +74,11 @@ def run_all(point: str) -> None:
 
 
 @contextmanager
-def logged(point: str) -> Iterator[None]:
-    """Logs what a function for this point raises."""
+def logged(point: str, *passing: type[BaseException]) -> Iterator[None]:
+    """Logs what a function for this point raises, unless it is one of `passing`."""
     try:
         yield
+    except passing:
+        raise
     except BaseException as error:
         sys.stderr.write(f"[passenger] the {point} hook failed: {backtrace.describe(error)}")

@@ -98,7 +98,6 @@ class Preloader:
         control = progress.control = self._channels.control(channel)
         progress.step = "becoming a worker"
         self._control.close()
-        self._children.forget()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         fork_safety.redirect(output)
         os.setpgid(0, 0)

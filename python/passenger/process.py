@@ -17,6 +17,7 @@ from .loader import Application, Loader
 from .preloader import Preloader
 from .progress import Progress
 from .pure.control import PROTOCOL
+from .signals import ignore
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _prepare() -> None:
             stream.reconfigure(line_buffering=True)
     # A terminal sends Ctrl-C to all processes in it; who leaves when is the agent's decision. (A function, because
     # programs that the application starts would inherit "ignore".)
-    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGINT, ignore)
     diagnosis.listen()
 
 

@@ -4,7 +4,8 @@
        │                                                   │ HARD_STOP: takes nothing more    ▲
        └── the agent ends the data channels, or is gone ───┴──────────────────────────────────┘
 
-In any case what has arrived is answered first. Or the agent has it become a preloader; then it has no requests.
+In any case what has arrived is answered first. Or the agent has it become a preloader; then it has no requests. If it
+was told to leave meanwhile it does that.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Sequence
 
 from . import diagnosis, fork_safety, hooks, memory
 from .app import App
+from .hard_stop import HardStop
 from .loader import Application
 from .progress import Progress
-from .signals import Signals
+from .signals import Signals, ignore
 from .slots import Slots
 from .title import set_title
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from .preloader import Preloader
 
 HARD_STOP = 30.0
-"""How long the agent may take to end the data channels, and this process to end when the agent is gone; in seconds."""
+"""How long the agent may take to end the data channels, and this process to end, or to be ready to be a preloader, when
+it need not wait for the agent; in seconds."""
 
 
 class Worker:
@@ -62,13 +65,15 @@ class Worker:
         control = Thread(target=self._attend, name="passenger-control", daemon=True)
         control.start()
         self._server.run()
-        if not self._promoted:
-            self._limit_leaving()
+        limit = HardStop(HARD_STOP)
         hooks.run_all("worker_shutdown")
         if not self._promoted:
             return None
         control.join()
+        self._is_leaving |= _is_to_leave(self._signals.arrived())
         self._ignore_signals()
+        for each in (limit, self._limit):
+            each.call_off()
         return self._become_preloader(progress)
 
     def _become_preloader(self, progress: Progress) -> Preloader | None:
@@ -76,8 +81,9 @@ class Worker:
         from .preloader import Preloader
 
         progress.begin("becoming a preloader")
-        obstacle = fork_safety.obstacle()
+        obstacle = "it was told to leave" if self._is_leaving else fork_safety.obstacle()
         if obstacle is not None:
+            HardStop(HARD_STOP)
             self._control.failed(progress.step, obstacle, "")
             return None
         memory.in_preloader()
@@ -103,6 +109,8 @@ class Worker:
         diagnosis.stop_listening()
         self._signals = Signals(*handled)
         diagnosis.listen()
+        # The application may have set one since the process began.
+        signal.signal(signal.SIGINT, ignore)
 
     def _ignore_signals(self) -> None:
         """As before."""
@@ -127,8 +135,7 @@ class Worker:
                     break
         except OSError:
             pass
-        if not self._promoted:
-            self._limit_leaving()
+        self._limit = HardStop(HARD_STOP)
         self._server.shutdown()
 
     def _obey(self) -> bool:
@@ -144,7 +151,7 @@ class Worker:
     def _react(self, arrived: Sequence[int]) -> None:
         if signal.SIGQUIT in arrived:
             diagnosis.write(self._server.diagnosis)
-        if signal.SIGTERM in arrived or signal.SIGUSR1 in arrived:
+        if _is_to_leave(arrived):
             self._leave()
 
     def _leave(self) -> None:
@@ -168,10 +175,6 @@ class Worker:
         except OSError:
             pass  # the agent is gone: the next message is the end
 
-    def _limit_leaving(self) -> None:
-        Thread(target=_stop_hard, name="passenger-stop", daemon=True).start()
 
-
-def _stop_hard() -> None:
-    time.sleep(HARD_STOP)
-    os._exit(1)
+def _is_to_leave(arrived: Sequence[int]) -> bool:
+    return signal.SIGTERM in arrived or signal.SIGUSR1 in arrived

@@ -37,6 +37,10 @@ impl Worker {
     fn heard(self: &Rc<Self>, message: FromProcess) {
         let pid = self.pid();
         match message {
+            // A process that the application has forked has the channel, too, and perhaps what speaks on it.
+            FromProcess::Leaving { pid: speaker } | FromProcess::OobWorkDone { pid: speaker } if speaker != pid => {
+                tracing::debug!("worker {pid}: its child {speaker} said {message:?}, which is not the worker's word");
+            }
             FromProcess::Leaving { .. } => {
                 tracing::info!("worker {pid} wants to leave; it takes no more requests");
                 self.departs();

@@ -18,7 +18,7 @@ from .. import backtrace, diagnosis, hooks
 from .._native import AsgiChannel, Disconnected
 from . import event_loop, scopes
 from .lifespan import Lifespan
-from .tasks import Tasks
+from .tasks import CANCELLING_TIME, Tasks
 from .types import ASGIApplication
 
 GRACEFUL_TIMEOUT = 25.0
@@ -58,6 +58,7 @@ class Server:
         self._main: asyncio.Task[None] | None = None
         self._ended: asyncio.Event | None = None
         self._channels: list[AsgiChannel] = []
+        self._oob_work: asyncio.Future[None] | None = None
         self._open = 0
         self._has_started = False
         self._is_leaving = False
@@ -120,10 +121,17 @@ class Server:
             self._leave()
         await self._ended.wait()
         deadline = loop.time() + self._graceful_timeout
-        await tasks.finish(self._graceful_timeout)
+        await asyncio.gather(tasks.finish(self._graceful_timeout), self._finish_oob_work())
         while self._channels:
             self._channels.pop().close()
         await lifespan.shutdown(max(deadline - loop.time(), 0) + LIFESPAN_TIMEOUT)
+
+    async def _finish_oob_work(self) -> None:
+        """As long as the application is still there."""
+        if self._oob_work is not None:
+            await asyncio.wait([self._oob_work], timeout=self._graceful_timeout)
+            self._oob_work.cancel()
+            await asyncio.wait([self._oob_work], timeout=CANCELLING_TIME)
 
     def _leave(self) -> None:
         for channel in self._channels:
@@ -143,9 +151,11 @@ class Server:
 
 
 async def _do_oob_work(done: Callable[[], None]) -> None:
-    for hook in hooks.each("oob_work"):
-        with hooks.logged("oob_work"):
-            result = hook()
-            if inspect.isawaitable(result):
-                await result
-    done()
+    try:
+        for hook in hooks.each("oob_work"):
+            with hooks.logged("oob_work", asyncio.CancelledError):
+                result = hook()
+                if inspect.isawaitable(result):
+                    await result
+    finally:
+        done()

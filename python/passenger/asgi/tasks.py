@@ -48,9 +48,11 @@ class Tasks:
         """Cancels the task of a request that has been running for longer than it may, and says where it is."""
         task = self._running.get(stream)
         if task is not None:
-            where = diagnosis.task(task)
-            sys.stderr.write(f"[passenger] process {os.getpid()} cancels a request that takes too long:\n{where}")
-            task.cancel()
+            try:
+                where = diagnosis.task(task)
+                sys.stderr.write(f"[passenger] process {os.getpid()} cancels a request that takes too long:\n{where}")
+            finally:
+                task.cancel()
 
     async def finish(self, timeout: float) -> None:
         """Returns when all tasks have ended, if need be by cancelling them after `timeout` seconds."""

@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from passenger import hooks
 from support.asgi import Latch, closing, respond, without_lifespan
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -123,6 +124,35 @@ def test_a_task_that_cannot_be_cancelled_does_not_keep_the_worker(start, monkeyp
     worker.server.shutdown()
     is_caught.wait()
     worker.wait()
+
+
+@pytest.mark.parametrize(("seconds", "end"), [(0.2, "done"), (600, "cancelled")])
+def test_out_of_band_work_ends_before_the_lifespan(start, monkeypatch, capsys, seconds, end):
+    begun, events = Latch(), []
+
+    async def work():
+        begun.set()
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            events.append("cancelled")
+            raise
+        events.append("done")
+
+    async def app(scope, receive, send):
+        for kind in ("startup", "shutdown"):
+            await receive()
+            events.append(kind)
+            await send({"type": f"lifespan.{kind}.complete"})
+
+    monkeypatch.setitem(hooks._hooks, "oob_work", [work])
+    worker = start(app, graceful_timeout=20 if end == "done" else 0.1)
+    worker.server.do_oob_work(lambda: events.append("said"))
+    begun.wait()
+    worker.server.shutdown()
+    worker.wait()
+    assert events == ["startup", end, "said", "shutdown"]
+    assert "hook failed" not in capsys.readouterr().err
 
 
 def test_websockets_are_closed_at_once(start):

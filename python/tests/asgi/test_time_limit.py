@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from passenger import diagnosis
 from support.asgi import Latch, respond, without_lifespan
 
 
@@ -54,3 +57,28 @@ def test_the_answer_comes_though_the_application_does_not_let_itself_be_cancelle
     [frame] = channel.answer()
     assert frame.kind == "cancel"
     go_on.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_task_is_cancelled_though_it_cannot_be_described(start, monkeypatch):
+    def describe(task):
+        raise UnicodeError
+
+    monkeypatch.setattr(diagnosis, "task", describe)
+    waiting, cancelled = Latch(), Latch()
+
+    async def app(scope, receive, send):
+        waiting.set()
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    [channel] = start(without_lifespan(app)).channels
+    channel.request()
+    waiting.wait()
+    channel.stop()
+    cancelled.wait()
+    [frame] = channel.answer()
+    assert frame.kind == "cancel"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 
 import pytest
 
@@ -133,6 +135,72 @@ application = reply(lambda _: start(threading.Event().wait, fork_safe=True) or "
     worker = site.worker(site.preloader())
     worker.body()
     promote(worker)
+
+    assert site.worker(worker).body() == "ok"
+
+
+def test_who_starts_a_thread_tells_whether_it_is_started_again_not_who_wraps_it(site: Site) -> None:
+    site.write({
+        "sentry_sdk.py": """
+import threading
+run = threading.Thread.run
+def wrapped(self): return run(self)
+threading.Thread.run = wrapped
+def report(): threading.Event().wait()
+"""
+    })  # fmt: skip
+    site.app("""
+import threading, time, sentry_sdk
+def tick(): time.sleep(60)
+def start(target): threading.Thread(target=target, daemon=True).start()
+application = reply(lambda environ: start(tick if environ["PATH_INFO"] == "/tick" else sentry_sdk.report) or "ok")""")
+    worker = site.worker(site.preloader())
+    worker.body()
+    promote(worker)
+    worker = site.worker(worker)
+    worker.body("/tick")
+
+    assert "a thread of the application is running" in refusal(worker)
+
+
+SLOW_END = """
+import passenger, time
+@passenger.on("worker_shutdown")
+def end(): print("ending"); time.sleep({seconds})
+application = reply("ok")"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_it_may_be_told_to_leave_meanwhile(site: Site, number: signal.Signals) -> None:
+    site.app(SLOW_END.format(seconds=0.5))
+    preloader = site.preloader()
+    worker = site.worker(preloader)
+    worker.say("promote")
+    worker.output.wait_for("ending")
+    os.kill(worker.pid, number)
+
+    assert worker.wait_for("progress")["step"] == "becoming a preloader"
+    failed = worker.receive()
+    assert failed is not None and (failed["message"], failed["reason"]) == ("failed", "it was told to leave")
+    assert preloader.wait_for("exited")["code"] == 0
+
+
+def test_it_does_not_take_for_ever(site: Site) -> None:
+    site.app("import passenger.worker\npassenger.worker.HARD_STOP = 0.5\n" + SLOW_END.format(seconds=60))
+    preloader = site.preloader()
+    worker = site.worker(preloader)
+    worker.say("promote")
+    worker.output.wait_for("ending")
+    worker.control.close()
+
+    assert preloader.wait_for("exited")["code"] == 1
+
+
+def test_the_time_that_it_may_take_ends_with_it(site: Site) -> None:
+    site.app("import passenger.worker\npassenger.worker.HARD_STOP = 0.5\napplication = reply('ok')")
+    worker = site.worker(site.preloader())
+    promote(worker)
+    time.sleep(1)
 
     assert site.worker(worker).body() == "ok"
 

@@ -195,6 +195,29 @@ signal.signal(signal.SIGTERM, lambda *_: print("not mine"))
     assert child.wait_for("leaving")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_to_a_child_of_the_worker_is_the_childs(site: Site, number: signal.Signals) -> None:
+    site.app(f"""
+import os, time
+def answer(_):
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writer, b"x")
+        time.sleep(60)
+        os._exit(7)
+    os.read(reader, 1)
+    os.kill(pid, {int(number)})
+    return str(os.WTERMSIG(os.waitpid(pid, 0)[1]))
+application = reply(answer)""")
+    child, slot = site.direct()
+
+    assert [slot.body(), slot.body()] == [str(int(number))] * 2
+    slot.close()
+    assert child.status() == 0
+    assert child.receive() is None, "the worker does not want to leave"
+
+
 def test_a_worker_that_is_not_ready_ends_at_once(site: Site) -> None:
     site.app(f"""
 import passenger, time
@@ -210,7 +233,7 @@ passenger.on("worker_boot", lambda: print("booting") or time.sleep(60))
 
 
 def test_sigint_is_the_agents_business(site: Site) -> None:
-    site.app(OK)
+    site.app(f"import os, signal\nsignal.signal(signal.SIGINT, lambda *_: os._exit(7))\n{OK}")
     child, slot = site.direct()
     os.kill(child.pid, signal.SIGINT)
 

@@ -60,7 +60,7 @@ module Passenger
       deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + ENDING
       thread = lost_threads.find do |each|
         each.join([deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC), 0].max).nil?
-      rescue StandardError
+      rescue Exception # rubocop:disable Lint/RescueException
         false # what it ended with is not ours to tell
       end
       thread && "a thread of the application is running, which copies would not have: #{Backtrace.text(thread.inspect)}"

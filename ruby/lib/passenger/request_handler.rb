@@ -46,7 +46,7 @@ module Passenger
     # Method and path of the request that is being served; nil if there is none. For any thread.
     def request_line
       env = @env
-      [env["REQUEST_METHOD"], env["REQUEST_PATH"]].join(" ") if env
+      env.values_at("REQUEST_METHOD", "REQUEST_PATH").map { |part| Backtrace.text(part) }.join(" ") if env
     end
 
     private

@@ -12,9 +12,11 @@ module Passenger
   #      │                                                    │ HARD_STOP: takes nothing more    ▲
   #      └── the agent ends the data channels, or is gone ────┴──────────────────────────────────┘
   #
-  # In any case what has arrived is answered first. Or the agent has it become a preloader; then it has no requests.
+  # In any case what has arrived is answered first. Or the agent has it become a preloader; then it has no requests. If
+  # it was told to leave meanwhile it does that.
   class Worker
-    # How long the agent may take to end the data channels, and this process to end when the agent is gone; in seconds.
+    # How long the agent may take to end the data channels, and this process to end, or to be ready to be a preloader,
+    # when it need not wait for the agent; in seconds.
     HARD_STOP = 30
 
     # +slots+ are the descriptors of the data channels.
@@ -53,19 +55,29 @@ module Passenger
     rescue Exception => e # rubocop:disable Lint/RescueException
       warn("[passenger] process #{Process.pid} gives up a slot: #{Backtrace.describe(e)}")
     ensure
-      @control.shutdown if @mutex.synchronize { @serving -= 1 }.zero? && !@promoted
+      if @mutex.synchronize { @serving -= 1 }.zero? && !@promoted
+        limit # here, as the main thread may be in the midst of out-of-band work
+        @control.shutdown
+      end
     end
 
     # The control channel ends when the agent is gone or the last slot is.
     def obey
       while (message = @control.receive)
-        return @promoted = true if message.first == :promote
+        break @promoted = true if message.first == :promote
 
         do_oob_work if message.first == :oob_work
       end
-      Thread.new do
-        sleep(HARD_STOP)
-        exit!(1)
+      limit
+    end
+
+    # The hooks of the application may take for ever.
+    def limit
+      @mutex.synchronize do
+        @limit ||= Thread.new do
+          sleep(HARD_STOP)
+          exit!(1)
+        end
       end
     end
 
@@ -73,11 +85,20 @@ module Passenger
     def become_preloader(progress)
       progress.begin("becoming a preloader")
       trap("USR1", @usr1_before)
-      obstacle = ForkSafety.obstacle
+      end_own_threads
+      obstacle = @leaving ? "it was told to leave" : ForkSafety.obstacle
       return Preloader.new(@app, @rack_app, @control) unless obstacle
 
+      limit
       @control.failed(progress.step, obstacle, "")
       nil
+    rescue Disconnected
+      # The agent is gone, which is no reason not to exit as usual.
+    end
+
+    def end_own_threads
+      [@limit, @leaving].compact.each { |thread| thread.kill.join }
+      @limit = nil
     end
 
     # The agent keeps requests away meanwhile.
@@ -88,18 +109,24 @@ module Passenger
       # The agent is gone: the next message is the end.
     end
 
-    # Once; whoever asks for it again does not make it faster.
-    def leave
+    # Once; whoever asks for it again does not make it faster. A process that the application has forked inherits the
+    # traps, and the control channel, but is none of the agent's.
+    def told_to_leave(signal)
+      return die_of(signal) unless Process.pid == @pid
       return if @leaving
 
-      @leaving = true
-      @control.leaving(Process.pid)
-      Thread.new do
+      @leaving = Thread.new do
+        @control.leaving(@pid)
         sleep(HARD_STOP)
         take_no_more
+      rescue Disconnected
+        # The agent is gone, which is told by the end of the channel.
       end
-    rescue Disconnected
-      # The agent is gone, which is told by the end of the channel.
+    end
+
+    def die_of(signal)
+      trap(signal, "DEFAULT")
+      Process.kill(signal, Process.pid)
     end
 
     # What the agent sends from now on goes to another worker.
@@ -108,8 +135,9 @@ module Passenger
     end
 
     def install_traps
-      trap("TERM") { leave }
-      @usr1_before = trap("USR1") { leave }
+      @pid = Process.pid
+      trap("TERM") { told_to_leave("TERM") }
+      @usr1_before = trap("USR1") { told_to_leave("USR1") }
       # It means something to the application.
       trap("USR1", @usr1_before) if @usr1_before.respond_to?(:call)
       trap("INT") { nil }

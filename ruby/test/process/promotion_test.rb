@@ -4,6 +4,8 @@ require_relative "process_test_case"
 
 # Workers that become preloaders.
 class PromotionTest < ProcessTestCase
+  HARD_STOP_SOON = "Passenger::Worker.send(:remove_const, :HARD_STOP); Passenger::Worker::HARD_STOP = 0.5"
+  SLOW_END = "Passenger.on(:worker_shutdown) { warn 'ending'; sleep SECONDS }; run ->(_) { [200, {}, ['ok']] }"
   CACHE = "$cache = []; run ->(_) { $cache << Process.pid; [200, {}, [$cache.inspect]] }"
 
   def test_its_workers_have_what_it_had_warmed_up
@@ -89,12 +91,43 @@ class PromotionTest < ProcessTestCase
     app("config.ru" => <<~RUBY)
       Passenger.on(:worker_boot) { $thread = Thread.new { sleep } }
       Passenger.on(:worker_shutdown) { $thread.kill }
-      run ->(_) { Thread.new { sleep }.thread_variable_set(:fork_safe, true); Thread.new { raise "oh" }; [200, {}, ["ok"]] }
+      run ->(_) { Thread.new { sleep }.thread_variable_set(:fork_safe, true); Thread.new { raise "oh" }; Thread.new { raise NotImplementedError }; [200, {}, ["ok"]] }
     RUBY
     worker = spawn(ready_preloader)
     answer(worker)
 
     assert_equal "ok", answer(spawn(promote(worker)))
+  end
+
+  def test_it_may_be_told_to_leave_meanwhile
+    app("config.ru" => SLOW_END.sub("SECONDS", "0.5"))
+    %w[TERM USR1].each do |signal|
+      worker = spawn(preloader = ready_preloader)
+      worker.say("promote")
+      assert_equal "ending\n", worker.output.gets
+      Process.kill(signal, worker.pid)
+
+      assert_equal "it was told to leave", worker.wait_for("failed")[:reason]
+      assert_equal [worker.pid, 0], preloader.wait_for("exited").values_at(:pid, :code)
+    end
+  end
+
+  def test_it_does_not_take_for_ever
+    app("config.ru" => "#{HARD_STOP_SOON}\n#{SLOW_END.sub('SECONDS', '60')}")
+    worker = spawn(preloader = ready_preloader)
+    worker.say("promote")
+    assert_equal "ending\n", worker.output.gets
+    worker.close_control
+
+    assert_equal [worker.pid, 1], preloader.wait_for("exited").values_at(:pid, :code)
+  end
+
+  def test_the_time_that_it_may_take_ends_with_it
+    app("config.ru" => "#{HARD_STOP_SOON}\nrun ->(_) { [200, {}, ['ok']] }")
+    promote(worker = spawn(ready_preloader))
+    sleep(1)
+
+    assert_equal "ok", answer(spawn(worker))
   end
 
   def test_the_application_may_say_no

@@ -81,6 +81,53 @@ class WorkerTest < ProcessTestCase
     end
   end
 
+  def test_a_signal_to_a_child_of_the_worker_is_the_childs
+    app("config.ru" => <<~RUBY)
+      run lambda { |env|
+        pid = fork { File.write("forked", ""); sleep }
+        Thread.pass until File.exist?("forked")
+        Process.kill(env["PATH_INFO"].delete("/"), pid)
+        [200, {}, [Process.wait2(pid).last.termsig.to_s]]
+      }
+    RUBY
+    %w[TERM USR1].each do |signal|
+      FileUtils.rm_f(File.join(@root, "forked"))
+      child, slot = ready_worker
+      assert_equal Signal.list.fetch(signal).to_s, slot.exchange("/#{signal}").last.body
+      slot.close
+      assert_equal 0, child.status.exitstatus
+      assert_nil child.receive, "the worker does not want to leave"
+    end
+  end
+
+  def test_out_of_band_work_does_not_keep_it_for_ever
+    app("config.ru" => "#{HARD_STOP_SOON}\nPassenger.on(:oob_work) { warn 'working'; sleep }\n#{OK}")
+    child, slot = ready_worker
+    child.say("oob_work")
+    assert_equal "working\n", child.output.gets
+    slot.close
+    child.close_control
+
+    assert_equal 1, child.status.exitstatus
+  end
+
+  def test_sigquit_ends_nothing
+    app("config.ru" => <<~'RUBY')
+      run ->(env) {
+        Thread.current.name = "t\xE4glich".dup.force_encoding("ISO-8859-1")
+        Thread.new { sleep }.name = "\u4e16"
+        env["REQUEST_PATH"] = "/\xff".b
+        STDERR.close if env["PATH_INFO"] == "/closed"
+        Process.kill("QUIT", Process.pid)
+        sleep(0.2)
+        [200, {}, ["ok"]]
+      }
+    RUBY
+    _, slot = ready_worker
+
+    %w[/ /closed /].each { |path| assert_equal "ok", slot.exchange(path).last.body }
+  end
+
   def test_leaves_by_itself_if_the_agent_does_not_react
     app("config.ru" => "#{HARD_STOP_SOON}\nrun ->(_) { [200, {}, ['ok']] }")
     child, slot = ready_worker

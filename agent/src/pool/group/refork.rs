@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Group;
+use super::oob_work::OobWork;
 use super::roll::Roll;
 use crate::pool::worker::Worker;
 use crate::spawn::Spawner;
@@ -51,7 +52,7 @@ impl Group {
         let (pid, handled) = (chosen.pid(), chosen.handled());
         let root = self.app().root.display().to_string();
         tracing::info!("worker {pid} of {root} has served {handled} requests; it becomes the preloader");
-        if !self.start_replacement(before).await || !chosen.is_serving() {
+        if !self.start_replacement(before).await || !may_be_promoted(&chosen) {
             return;
         }
         let outcome = chosen.destine();
@@ -95,8 +96,7 @@ impl Group {
         }
     }
 
-    /// The worker that is to be the preloader: it has served most, or half as much and is idle. One with WebSockets would
-    /// have to close them.
+    /// The worker that is to be the preloader: it has served most, or half as much and is idle.
     async fn choose(&self, spawner: &Rc<Spawner>) -> Option<Rc<Worker>> {
         while self.is_of(spawner) {
             if let Some(worker) = warmest(&self.state.borrow().serving) {
@@ -114,8 +114,13 @@ impl Group {
     }
 }
 
+/// One with WebSockets would have to close them; one that does its out-of-band work does not listen meanwhile.
+fn may_be_promoted(worker: &Worker) -> bool {
+    worker.is_serving() && worker.load().websockets == 0 && worker.oob_work().get() == OobWork::None
+}
+
 fn warmest(workers: &[Rc<Worker>]) -> Option<&Rc<Worker>> {
-    let candidates = || workers.iter().filter(|worker| worker.load().websockets == 0);
+    let candidates = || workers.iter().filter(|worker| may_be_promoted(worker));
     let most = candidates().map(|worker| worker.handled()).max()?;
     let warm = candidates().filter(|worker| worker.handled() >= most / 2);
     warm.max_by_key(|worker| (worker.is_idle(), worker.handled()))
