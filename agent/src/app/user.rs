@@ -13,6 +13,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use nix::unistd::{Gid, Group, Uid, User};
 use serde::{Deserialize, Serialize};
@@ -217,7 +218,9 @@ impl AppUser {
 /// The name of the user that this process runs as, or the number if it has none.
 #[must_use]
 pub fn own_name() -> String {
-    name_of(Uid::effective())
+    // Whom a process runs as does not change, and a directory of users may be slow to answer.
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| name_of(Uid::effective())).clone()
 }
 
 /// A user's name, or the number of one without a name.

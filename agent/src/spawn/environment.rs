@@ -30,18 +30,26 @@ const OF_THE_AGENT: &[&str] = &[
 /// What a login sets up for one user: another one can't use it, or should not.
 const OF_A_USER: &[&str] = &[
     "DBUS_SESSION_BUS_ADDRESS",
+    "KRB5CCNAME",
     "MAIL",
     "OLDPWD",
     "SSH_AUTH_SOCK",
+    "SSH_CLIENT",
+    "SSH_CONNECTION",
+    "SSH_TTY",
     "SUDO_COMMAND",
     "SUDO_GID",
+    "SUDO_HOME",
     "SUDO_UID",
     "SUDO_USER",
+    "XAUTHORITY",
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR",
+    "XDG_SESSION_CLASS",
     "XDG_SESSION_ID",
+    "XDG_SESSION_TYPE",
     "XDG_STATE_HOME",
 ];
 
@@ -104,7 +112,7 @@ mod tests {
             home: "/home/deploy".into(),
             shell: "/bin/sh".into(),
         };
-        let agents = "HOME=/root USER=root XDG_RUNTIME_DIR=/run/user/0 SUDO_USER=me TZ=UTC PATH=/bin";
+        let agents = "HOME=/root USER=root XDG_RUNTIME_DIR=/run/user/0 SUDO_USER=me SUDO_HOME=/home/me SSH_TTY=/dev/pts/1 KRB5CCNAME=/tmp/k TZ=UTC PATH=/bin";
         let left = "HOME=/home/deploy USER=deploy LOGNAME=deploy SHELL=/bin/sh TZ=UTC PATH=/bin";
         assert_eq!(inherited(variables(agents), Some(&user)), variables(left));
     }

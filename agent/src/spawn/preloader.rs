@@ -114,7 +114,7 @@ impl Preloader {
         self.last_ticket.set(ticket);
         self.last_used.set(Instant::now());
         let (order, mut told) = oneshot::channel();
-        self.shared.orders.borrow_mut().insert(ticket, order);
+        let _order = Order::place(&self.shared, ticket, order);
         let message = ToProcess::Spawn { ticket, slots: theirs.len() as u32 };
         self.shared.channel.send(&message, &descriptors).map_err(failed)?;
         drop((their_control, pipe, theirs));
@@ -153,6 +153,25 @@ impl Preloader {
                 Err(failed(format!("the preloader did not fork within {seconds} s; it is replaced")))
             }
         }
+    }
+}
+
+/// An order that somebody waits for; when nobody does, the preloader's answer is that to an unknown one.
+struct Order<'a> {
+    shared: &'a Shared,
+    ticket: u32,
+}
+
+impl<'a> Order<'a> {
+    fn place(shared: &'a Shared, ticket: u32, order: oneshot::Sender<i32>) -> Self {
+        shared.orders.borrow_mut().insert(ticket, order);
+        Self { shared, ticket }
+    }
+}
+
+impl Drop for Order<'_> {
+    fn drop(&mut self) {
+        self.shared.orders.borrow_mut().remove(&self.ticket);
     }
 }
 
@@ -209,8 +228,8 @@ impl Shared {
 
     fn settle(&self, ticket: u32, pid: i32) {
         let order = self.orders.borrow_mut().remove(&ticket);
-        if order.is_some_and(|order| order.send(pid).is_err()) {
-            // The order has timed out meanwhile, and nobody else would end what came of it.
+        if order.is_none_or(|order| order.send(pid).is_err()) {
+            // Nobody waits for it any more, and nobody else would end what came of it.
             drop(Process::new(Pid::from_raw(pid), &self.reaper));
         }
     }

@@ -9,8 +9,8 @@
 //! Unproven: all old workers serve, and one that dies is replaced from the old preloader, if that still lives. Replacing:
 //! the new version counts; each new worker takes the place of the old one that has served most, of those that have nothing
 //! to do if there are any, so that one with a long request holds up nobody but itself. Several are started at the same time as
-//! far as there is room in the pool and processors to start them; when it is full, only one more than it holds is there at
-//! any time ([`crate::pool::capacity::Capacity::extra`]). A further restart makes another [`Roll`]; what was started for
+//! far as there is room in the group and the pool and processors to start them; when one is full, only one more than it holds is
+//! there at any time ([`crate::pool::capacity::Capacity::extra`]). A further restart makes another [`Roll`]; what was started for
 //! the one before leaves again.
 
 use std::rc::Rc;
@@ -112,7 +112,14 @@ impl Group {
     pub(super) async fn replace_some(self: Rc<Self>, spawner: Rc<Spawner>) {
         while self.with_roll(&spawner, Roll::claim) == Some(true) {
             let permit = self.capacity.extra().await;
-            if self.with_roll(&spawner, |_| ()).is_none() {
+            let others = self.others_than_a_replacement();
+            // The last one on its way takes the place of somebody; those beside it must find room.
+            let is_one_too_many = |roll: &mut Roll| {
+                let is_one_too_many = roll.coming > 1 && others > self.config().max_workers;
+                roll.coming -= usize::from(is_one_too_many);
+                is_one_too_many
+            };
+            if self.with_roll(&spawner, is_one_too_many) != Some(false) {
                 return;
             }
             self.state.borrow_mut().spawning += 1;
@@ -168,6 +175,12 @@ impl Group {
             self.retire(&old);
         }
         true
+    }
+
+    /// How many workers there would be besides a further one: those that leave count until they are gone.
+    fn others_than_a_replacement(&self) -> usize {
+        let state = self.state.borrow();
+        state.serving.len() + state.leaving.len() + state.spawning
     }
 
     fn has_room(&self) -> bool {
