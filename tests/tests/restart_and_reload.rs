@@ -178,6 +178,42 @@ fn a_reload_adds_removes_and_changes_applications_and_nobody_notices() {
 }
 
 #[rstest]
+fn a_restart_file_that_was_touched_before_a_reload_still_counts() {
+    ours_only!("Passenger's own configuration");
+    let server = several(&["shop"]).start();
+    assert_eq!(server.get("/shop").text(), "shop 1");
+    write_app(server.app(), "shop", "shop 2");
+    server.app().write("shop/tmp/restart.txt", "");
+    let mut file = passengerfile(&["shop"]);
+    file["apps"][0]["max_requests"] = json!(1_000_000);
+    reload(&server, &file);
+    wait_until("the new version serves", || server.get("/shop").text() == "shop 2");
+}
+
+#[rstest]
+fn limits_that_a_reload_brings_hold_for_what_is_there_already() {
+    ours_only!("Passenger's own configuration");
+    let server = Server::of(App::reference()).one_request_at_a_time().start();
+    let send = |path: &str| {
+        let mut connection = server.connect();
+        connection.send(Request::get(path).to_bytes());
+        connection
+    };
+    let mut busy = send("/wait/busy");
+    server.app().worker_at_gate("busy");
+    let mut waiting = send("/hello");
+    wait_until("a request waits", || Status::of(&server).group()["queue_size"] == 1);
+    reload(&server, &json!({ "max_request_queue_time": 1 }));
+    let refused = waiting.receive();
+    assert_eq!(refused.status, 504, "{refused:?}");
+    reload(&server, &json!({ "max_request_time": 1 }));
+    let late = busy.receive();
+    assert_eq!(late.status, 504, "{late:?}");
+    reload(&server, &json!({ "environment": "staging" }));
+    server.app().open_gate("busy");
+}
+
+#[rstest]
 fn a_configuration_with_errors_changes_nothing() {
     ours_only!("Passenger's own configuration");
     let server = several(&["shop"]).start();

@@ -58,6 +58,12 @@ impl RestartFiles {
         }
     }
 
+    /// Whether these are the files in this directory.
+    #[must_use]
+    pub fn are_in(&self, directory: &Path) -> bool {
+        self.restart.parent() == Some(directory)
+    }
+
     /// What they say, at most once a turn.
     #[must_use]
     pub fn wish(&self) -> Option<Wish> {

@@ -50,7 +50,7 @@ pub struct Site {
     /// Who serves it.
     pub group: Rc<Group>,
     /// What restarts the application.
-    pub restart: RestartFiles,
+    pub restart: Rc<RestartFiles>,
     /// The paths, as the application sees them, by which its health is checked.
     pub health_check_paths: Vec<String>,
     /// Has clients come back to the worker that answered them.

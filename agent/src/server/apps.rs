@@ -120,7 +120,7 @@ impl Apps {
         } else {
             tracing::info!("{} has other settings from now on", planned.config.name);
         }
-        let site = Rc::new(self.shared.site(&planned, Some(group)));
+        let site = Rc::new(self.shared.site(&planned, Some(&before.site)));
         App { planned, site }
     }
 

@@ -1,5 +1,6 @@
 //! What commands have a running instance do.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -11,8 +12,8 @@ use crate::pool::snapshot::InstanceStatus;
 
 /// Does what commands ask for.
 pub struct Desk {
-    /// The environment that the instance was started for.
-    pub environment: String,
+    /// The instance's environment, which a reload may change.
+    pub environment: Rc<RefCell<String>>,
     /// Where it listens.
     pub addresses: Vec<String>,
     /// What it serves.
@@ -35,15 +36,16 @@ impl Desk {
     }
 
     async fn status(&self) -> InstanceStatus {
+        let groups = self.apps.status().await;
         InstanceStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            environment: self.environment.clone(),
+            environment: self.environment.borrow().clone(),
             addresses: self.addresses.clone(),
             uptime_seconds: self.started.elapsed().as_secs(),
             max_pool_size: self.capacity.limit(),
             max_pool_size_reason: self.capacity.reason(),
-            groups: self.apps.status().await,
+            groups,
         }
     }
 

@@ -47,6 +47,7 @@ pub fn launch(mut plan: Plan) -> Result<(), StartError> {
             log: log.map(Into::into),
             report: report.as_ref().map(|report| report.try_clone()).transpose()?.map(Into::into),
             oom_score: sys::oom::score(),
+            ignores_hangups: sys::process::ignores_hangups(),
             listeners: bound.iter().map(Bound::descriptor).collect::<Result<_, _>>()?,
         })
     };

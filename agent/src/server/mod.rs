@@ -160,7 +160,7 @@ impl Instance {
             async move { watchdog.answer(&estate).await }
         });
         let mut stop = drain::Signals::listen().map_err(StartError::new)?;
-        let mut hangups = Hangups::listen().map_err(StartError::new)?;
+        let mut hangups = Hangups::listen(self.estate.ignores_hangups).map_err(StartError::new)?;
         let mut questions = signal(SignalKind::quit()).map_err(StartError::new)?;
         // Heard so that it does not end the agent: others reopen their logs then.
         let _heard = signal(SignalKind::user_defined1()).map_err(StartError::new)?;
@@ -203,7 +203,8 @@ impl Instance {
         let lobby = Rc::new(Lobby::default());
         let proxy =
             Rc::new(Proxy { router: RefCell::new(apps.router()), buffer_dir: Rc::from(&*self.estate.directory) });
-        let admin = self.serve_admin(&apps, &capacity, started).map_err(StartError::new)?;
+        let environment = Rc::new(RefCell::new(self.config.environment.clone()));
+        let admin = self.serve_admin(&environment, &apps, &capacity, started).map_err(StartError::new)?;
         spawn_local({
             let lobby = Rc::clone(&lobby);
             async move { lobby.tidy().await }
@@ -217,6 +218,7 @@ impl Instance {
         let mut reload = Reload {
             origin: &self.origin,
             instance: self.config.clone(),
+            environment,
             apps: Rc::clone(&apps),
             proxy: Rc::clone(&proxy),
             capacity,
@@ -241,13 +243,14 @@ impl Instance {
 
     fn serve_admin(
         &self,
+        environment: &Rc<RefCell<String>>,
         apps: &Rc<Apps>,
         capacity: &Rc<Capacity>,
         started: Instant,
     ) -> io::Result<tokio::task::JoinHandle<()>> {
         let listener = tokio::net::UnixListener::from_std(instance::listen_for_admin(&self.estate.directory)?)?;
         let desk = Desk {
-            environment: self.config.environment.clone(),
+            environment: Rc::clone(environment),
             addresses: self.addresses.clone(),
             apps: Rc::clone(apps),
             capacity: Rc::clone(capacity),

@@ -6,6 +6,7 @@
 //!                    └ it has errors: they are logged, nothing changes
 //! ```
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -23,17 +24,17 @@ use crate::proxy::Proxy;
 /// Asks for a reload.
 pub struct Hangups {
     signal: Signal,
-    /// A terminal that is closed sends the signal, too; then the server is to end.
+    /// A terminal that is closed sends the signal, too; then the server is to end, unless it was started to outlive that.
     has_terminal: bool,
 }
 
 impl Hangups {
-    /// Begins to listen for them.
+    /// Begins to listen for them. With `nohup` they never mean that the terminal is gone.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { signal: signal(SignalKind::hangup())?, has_terminal: has_terminal() })
+    pub fn listen(nohup: bool) -> std::io::Result<Self> {
+        Ok(Self { signal: signal(SignalKind::hangup())?, has_terminal: !nohup && has_terminal() })
     }
 
     /// Waits for one; returns whether it asks for a reload, and not for the end.
@@ -53,6 +54,8 @@ pub struct Reload<'a> {
     pub origin: &'a Origin,
     /// What it said about the instance.
     pub instance: InstanceConfig,
+    /// What `passenger status` calls the instance's environment.
+    pub environment: Rc<RefCell<String>>,
     /// The applications.
     pub apps: Rc<Apps>,
     /// Who routes to them.
@@ -81,6 +84,8 @@ impl Reload<'_> {
         for name in changed {
             tracing::warn!("{name} has changed in the configuration; that needs a restart of the server");
         }
+        self.instance.environment = plan.instance.environment;
+        self.environment.borrow_mut().clone_from(&self.instance.environment);
         self.instance.log_level = plan.instance.log_level;
         self.instance.max_pool_size = plan.instance.max_pool_size;
         self.instance.max_spawns = plan.instance.max_spawns;
@@ -100,6 +105,7 @@ impl Reload<'_> {
     fn note(&self, plan: &Plan) -> std::io::Result<()> {
         instance::write(self.directory, PLAN, plan)?;
         let mut properties: Properties = instance::read(self.directory, PROPERTIES)?;
+        properties.environment.clone_from(&plan.instance.environment);
         properties.app_roots = plan.apps.iter().map(|planned| planned.config.root.clone()).collect();
         instance::write(self.directory, PROPERTIES, &properties)
     }

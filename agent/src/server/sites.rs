@@ -27,11 +27,17 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Makes the site of an application, for a group that is there already or a new one. No process is started yet.
-    pub fn site(&self, planned: &PlannedApp, group: Option<&Rc<Group>>) -> Site {
+    /// Makes the site of an application, with the group of the one before if there is one. No process is started yet.
+    pub fn site(&self, planned: &PlannedApp, before: Option<&Site>) -> Site {
         let new = || Group::new(self.definition(planned), Rc::clone(&self.turn), Rc::clone(&self.capacity));
+        let restart_dir = &planned.config.restart.dir;
+        // A touch that no request has seen yet still counts.
+        let restart = before.filter(|before| before.restart.are_in(restart_dir)).map_or_else(
+            || Rc::new(RestartFiles::new(restart_dir, Rc::clone(&self.turn))),
+            |before| Rc::clone(&before.restart),
+        );
         Site {
-            group: group.cloned().unwrap_or_else(new),
+            group: before.map_or_else(new, |before| Rc::clone(&before.group)),
             health_check_paths: planned.config.health_check_paths.clone(),
             sticky_sessions: planned
                 .config
@@ -44,7 +50,7 @@ impl Shared {
                 Rc::clone(&self.turn),
             ),
             user: Rc::clone(&planned.user),
-            restart: RestartFiles::new(&planned.config.restart.dir, Rc::clone(&self.turn)),
+            restart,
         }
     }
 

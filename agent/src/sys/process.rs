@@ -63,6 +63,15 @@ pub fn confine(command: &mut Command, user: Option<&Identity>, open_files: Optio
     unsafe { command.pre_exec(prepare) };
 }
 
+/// Whether whoever started this process had SIGHUP ignored, as `nohup` does.
+#[must_use]
+pub fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|signals| u64::from_str_radix(signals.trim(), 16).ok()).unwrap_or(0);
+    ignored & (1 << (Signal::SIGHUP as i32 - 1)) != 0
+}
+
 /// A descriptor that becomes readable when the process ends.
 ///
 /// # Errors

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 
 use crate::sys::descriptor;
 
+/// The argument that is there when a SIGHUP never means that the terminal is gone.
+const NOHUP: &str = "nohup";
+
 /// What goes from process to process.
 pub struct Estate {
     /// The instance's directory.
@@ -20,6 +23,8 @@ pub struct Estate {
     pub report: Option<OwnedFd>,
     /// How readily the kernel may end applications when memory is short.
     pub oom_score: i32,
+    /// Whether whoever started the instance wants it to outlive the terminal, as `nohup` does.
+    pub ignores_hangups: bool,
     /// The listening sockets, in the order of the plan's addresses.
     pub listeners: Vec<OwnedFd>,
 }
@@ -30,6 +35,7 @@ impl Estate {
         let number = |name: &str, descriptor: &OwnedFd| format!("{name}={}", descriptor.as_raw_fd()).into();
         let mut arguments =
             vec![self.directory.clone().into(), number("lock", &self.lock), format!("oom={}", self.oom_score).into()];
+        arguments.extend(self.ignores_hangups.then(|| format!("{NOHUP}=1").into()));
         arguments.extend(self.log.iter().map(|log| number("log", log)));
         arguments.extend(self.report.iter().map(|report| number("report", report)));
         arguments.extend(self.listeners.iter().map(|listener| number("listener", listener)));
@@ -48,7 +54,7 @@ impl Estate {
     pub fn take_over(arguments: impl IntoIterator<Item = OsString>) -> Result<(Self, Vec<(String, String)>), String> {
         let mut arguments = arguments.into_iter();
         let directory = arguments.next().ok_or("the instance's directory is missing")?.into();
-        let (mut lock, mut log, mut report, mut oom_score) = (None, None, None, 0);
+        let (mut lock, mut log, mut report, mut oom_score, mut ignores_hangups) = (None, None, None, 0, false);
         let (mut listeners, mut others) = (Vec::new(), Vec::new());
         for argument in arguments {
             let (name, value) = argument.to_str().and_then(|text| text.split_once('=')).ok_or("expected name=value")?;
@@ -57,12 +63,13 @@ impl Estate {
                 "log" => log = Some(take(name, value)?),
                 "report" => report = Some(take(name, value)?),
                 "oom" => oom_score = value.parse().unwrap_or(0),
+                NOHUP => ignores_hangups = true,
                 "listener" => listeners.push(take(name, value)?),
                 _ => others.push((name.to_owned(), value.to_owned())),
             }
         }
         let lock = lock.ok_or("the lock is missing")?;
-        Ok((Self { directory, lock, log, report, oom_score, listeners }, others))
+        Ok((Self { directory, lock, log, report, oom_score, ignores_hangups, listeners }, others))
     }
 }
 
@@ -96,6 +103,7 @@ mod tests {
             log: None,
             report: Some(open()),
             oom_score: -7,
+            ignores_hangups: true,
             listeners: vec![open(), open()],
         };
         let mut arguments = estate.arguments();
@@ -105,6 +113,7 @@ mod tests {
 
         let (estate, others) = Estate::take_over(arguments).unwrap();
         assert_eq!(estate.descriptors().map(|descriptor| descriptor.as_raw_fd()).collect::<Vec<_>>(), numbers);
+        assert!(estate.ignores_hangups);
         assert_eq!((estate.directory, estate.oom_score), ("/tmp/passenger.x".into(), -7));
         assert_eq!(others, [("agent".to_owned(), "7".to_owned())]);
     }

@@ -195,6 +195,13 @@ impl Queue {
         self.urgent.drain(..).chain(waiting.into_iter().map(|waiting| waiting.exchange)).collect()
     }
 
+    /// Has those count as waiting since `now` of whom nobody has noted since when they do.
+    pub fn wait_since(&mut self, now: Instant) {
+        for waiting in self.lines_mut().flatten() {
+            waiting.since.get_or_insert(now);
+        }
+    }
+
     /// Since when the one waits that has waited longest.
     pub fn oldest(&mut self) -> Option<Instant> {
         self.lines_mut().for_each(drop_abandoned);
@@ -259,6 +266,18 @@ mod tests {
         assert_eq!(queue.oldest(), Some(start + Duration::from_secs(1)), "one whose client has left waits no more");
         assert_eq!(queue.take_until(start + Duration::from_secs(2)).len(), 2);
         assert_eq!((queue.count(), queue.oldest()), (1, Some(start + Duration::from_secs(3))));
+    }
+
+    #[test]
+    fn who_waited_before_there_was_a_limit_waits_since_it_is_there() {
+        let mut queue = Queue::default();
+        let now = Instant::now();
+        queue.push(exchange(false), None, None);
+        queue.push(exchange(false), None, Some(7));
+        assert_eq!((queue.oldest(), queue.take_until(now).len()), (None, 0));
+        queue.wait_since(now);
+        queue.push(exchange(false), Some(now + Duration::from_secs(1)), None);
+        assert_eq!((queue.oldest(), queue.take_until(now).len()), (Some(now), 2));
     }
 
     /// Takes these, in this order; returns where they waited.

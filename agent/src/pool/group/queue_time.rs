@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep_until};
 use super::Group;
 use crate::pool::session::Ending;
 
+/// How often is looked, at least: a reload may have brought another limit.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Those that came this close after each other are refused together.
 const SLACK: Duration = Duration::from_millis(50);
 
@@ -27,14 +29,15 @@ impl Group {
             loop {
                 let (oldest, limit) = (group.state.borrow_mut().queue.oldest(), group.config().limits.queue_time);
                 let (Some(oldest), Some(limit)) = (oldest, limit) else { break };
-                sleep_until(oldest + limit + SLACK).await;
-                group.refuse_late(limit);
+                sleep_until((oldest + limit + SLACK).min(Instant::now() + INTERVAL)).await;
+                group.refuse_late();
             }
             group.queue_watched.set(false);
         });
     }
 
-    fn refuse_late(&self, limit: Duration) {
+    fn refuse_late(&self) {
+        let Some(limit) = self.config().limits.queue_time else { return };
         let Some(time) = Instant::now().checked_sub(limit) else { return };
         let late = self.state.borrow_mut().queue.take_until(time);
         let waiting = late.iter().filter(|exchange| !exchange.is_abandoned()).count();

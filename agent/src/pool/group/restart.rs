@@ -52,8 +52,20 @@ impl Group {
             let Some(worker) = surplus else { break };
             self.retire(&worker);
         }
+        self.watch_again();
         self.keep_up(false);
         self.feed(None);
+    }
+
+    /// Limits may be there that were not before: of the workers that serve and the requests that wait, too.
+    fn watch_again(&self) {
+        if let Some(now) = self.now_if_limited() {
+            self.state.borrow_mut().queue.wait_since(now);
+        }
+        self.watch_queue();
+        self.watch_requests();
+        self.watch_memory();
+        self.watch_idleness();
     }
 
     fn replace_at_once(&self, spawner: Rc<Spawner>) {
