@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+
+use crate::sys;
 
 /// Writes a process id to `path`, whose directory is made when it is missing.
 ///
@@ -14,10 +17,15 @@ pub fn write(path: &Path, pid: u32) -> io::Result<()> {
         let directory = path.parent().unwrap_or(Path::new("/"));
         fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
         // A reader never sees half a number, and a link that somebody left at `path` is replaced, not followed.
-        let mut fresh = path.as_os_str().to_owned();
-        fresh.push(format!(".{pid}"));
-        fs::write(&fresh, format!("{pid}\n"))?;
-        fs::rename(&fresh, path)
+        let (mut file, fresh) = sys::file::beside(path)?;
+        let written = writeln!(file, "{pid}")
+            .and_then(|()| file.set_permissions(fs::Permissions::from_mode(0o644)))
+            .and_then(|()| fs::rename(&fresh, path));
+        if written.is_err() {
+            // What is wrong is told; that nothing is left is a courtesy.
+            let _ = fs::remove_file(&fresh);
+        }
+        written
     };
     write().map_err(|error| {
         let reason =

@@ -41,8 +41,11 @@ pub struct UserRules {
 /// Which group processes have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupRule {
-    /// The startup file's.
-    StartupFile,
+    /// The startup file's; one that the user is not in only `by_root`'s word.
+    StartupFile {
+        /// Whether root has said this.
+        by_root: bool,
+    },
     /// The one of this name.
     Named(String),
 }
@@ -70,7 +73,8 @@ impl UserRules {
         self.check_authority(&user)?;
         let gid = match &self.group {
             None => user.gid,
-            Some(GroupRule::StartupFile) => Gid::from_raw(owner.gid()),
+            Some(GroupRule::StartupFile { by_root: true }) => Gid::from_raw(owner.gid()),
+            Some(GroupRule::StartupFile { by_root: false }) => own_group(&user, Gid::from_raw(owner.gid()))?,
             Some(GroupRule::Named(name)) => group(name)?,
         };
         let gid = if gid.as_raw() == 0 { self.default_group()? } else { gid };
@@ -136,6 +140,20 @@ pub fn group(name: &str) -> Result<Gid, String> {
         Ok(None) => Err(format!("there is no group {name:?} on this machine")),
         Err(error) => Err(format!("group {name:?} could not be looked up: {error}")),
     }
+}
+
+/// The startup file's group, if it is one of the user's. Owners give files only to groups of their own, but a directory or
+/// root can give them to any; a Passengerfile must not make that a right.
+fn own_group(user: &User, gid: Gid) -> Result<Gid, String> {
+    let unknown = |error| format!("the groups of user {} are unknown: {error}", user.name);
+    let groups = Identity::of(user.clone(), user.gid).map_err(unknown)?.groups;
+    if gid.as_raw() == 0 || groups.contains(&gid) {
+        return Ok(gid);
+    }
+    Err(format!(
+        "the startup file belongs to group {gid}, which {} is not in, so that only root can say \"group\": \"!STARTUP_FILE!\"; give the file another group (chgrp), or the Passengerfile to root (chown root)",
+        user.name
+    ))
 }
 
 /// The user of one application's processes, found out anew for each version of it.
@@ -293,10 +311,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case::the_files("games", Some(GroupRule::StartupFile), None, "games")]
+    #[case::the_files("games", Some(GroupRule::StartupFile { by_root: true }), None, "games")]
     #[case::named("games", Some(GroupRule::Named("daemon".to_owned())), None, "daemon")]
-    #[case::the_files_which_is_roots("root", Some(GroupRule::StartupFile), None, "nogroup")]
-    #[case::the_files_which_is_roots_with_a_default("root", Some(GroupRule::StartupFile), Some("mail"), "mail")]
+    #[case::the_files_which_is_roots("root", Some(GroupRule::StartupFile { by_root: true }), None, "nogroup")]
+    #[case::the_files_which_is_roots_with_a_default("root", Some(GroupRule::StartupFile { by_root: true }), Some("mail"), "mail")]
     fn finds_the_group(
         #[case] owner: &str,
         #[case] group: Option<GroupRule>,
@@ -317,6 +335,17 @@ mod tests {
         let Some((_directory, startup_file)) = file_of(app) else { return };
         let rules = UserRules { said_by: Some(number(file)), ..rules() };
         assert_eq!(rules.identity(&startup_file).is_ok(), is_good);
+    }
+
+    #[test]
+    fn a_passengerfile_can_not_give_its_owner_another_group() {
+        let Some((_directory, file)) = file_of("games") else { return };
+        let mail = group("mail").unwrap();
+        chown(&file, None, Some(mail.as_raw())).unwrap();
+        let roots = UserRules { group: Some(GroupRule::StartupFile { by_root: true }), ..rules() };
+        assert_eq!(roots.identity(&file).unwrap().unwrap().gid, mail);
+        let ones_own = UserRules { group: Some(GroupRule::StartupFile { by_root: false }), ..rules() };
+        assert!(ones_own.identity(&file).unwrap_err().contains("which games is not in"));
     }
 
     #[test]

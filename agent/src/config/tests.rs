@@ -478,6 +478,26 @@ fn what_several_applications_cannot_have_is_refused(
     assert_eq!(said.join("\n"), complaint);
 }
 
+#[rstest]
+#[case::log("{\"log_file\": \"/etc/shadow\"}")]
+#[case::pid("{\"pid_file\": \"x.pid\"}")]
+#[case::socket("{\"socket\": \"x.sock\"}")]
+#[case::registry("{\"instance_registry_dir\": \"/tmp\"}")]
+#[case::ulimit("{\"app_file_descriptor_ulimit\": 1000000}")]
+fn root_opens_nothing_that_others_name(#[case] file: &str) {
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("skipped: only root can give files away");
+        return;
+    }
+    let app = app(file);
+    let resolve = |typed: &[(&str, &str)]| Config::resolve(app.path(), &command_line(typed), &environment(&[]));
+    resolve(&[]).unwrap();
+    std::os::unix::fs::chown(app.path().join("Passengerfile.json"), Some(5), None).unwrap();
+    let refused = resolve(&[]).unwrap_err().to_string();
+    assert!(refused.contains("only root can say this"), "{refused}");
+    resolve(&[("user_switching", "false")]).unwrap();
+}
+
 #[test]
 fn the_pool_may_find_out_its_size() {
     let config = resolve("{\"max_pool_size\": \"auto\", \"min_instances\": 3}", &[], &[]).unwrap();

@@ -11,14 +11,17 @@ const STARTUP_FILE: &str = "!STARTUP_FILE!";
 /// The rules, of which everything that is named is there. `file_owner` is the owner of the Passengerfile.
 pub(super) fn resolve(settings: &Settings, file_owner: Option<u32>) -> Result<UserRules, ConfigError> {
     let text = |name| settings.text(name).map(str::to_owned);
-    let group = |name: String| if name == STARTUP_FILE { GroupRule::StartupFile } else { GroupRule::Named(name) };
+    let said_by = file_owner.filter(|owner| *owner != 0 && Uid::effective().is_root());
+    let by_root = said_by.is_none() || !is_in_file(settings, "group");
+    let group =
+        |name: String| if name == STARTUP_FILE { GroupRule::StartupFile { by_root } } else { GroupRule::Named(name) };
     let rules = UserRules {
         switching: settings.flag("user_switching"),
         user: text("user"),
         group: text("group").map(group),
         default_user: text("default_user").unwrap_or_default(),
         default_group: text("default_group"),
-        said_by: file_owner.filter(|owner| *owner != 0 && Uid::effective().is_root()),
+        said_by,
     };
     if rules.said_by.is_some() {
         refuse_what_only_root_says(&rules, settings)?;
@@ -27,9 +30,16 @@ pub(super) fn resolve(settings: &Settings, file_owner: Option<u32>) -> Result<Us
     Ok(rules)
 }
 
+fn is_in_file(settings: &Settings, option: &str) -> bool {
+    matches!(settings.source(option), Source::Passengerfile | Source::Entry)
+}
+
+/// What root opens and sets before it becomes anybody else.
+const ONLY_ROOT_SAYS: [&str; 5] =
+    ["log_file", "pid_file", "socket", "instance_registry_dir", "app_file_descriptor_ulimit"];
+
 /// A Passengerfile that is not root's must not give its owner more rights than the owner has.
 fn refuse_what_only_root_says(rules: &UserRules, settings: &Settings) -> Result<(), ConfigError> {
-    let is_in_file = |option| matches!(settings.source(option), Source::Passengerfile | Source::Entry);
     let names_group = matches!(rules.group, Some(GroupRule::Named(_)));
     let wrong = [
         ("user_switching", !rules.switching),
@@ -37,7 +47,8 @@ fn refuse_what_only_root_says(rules: &UserRules, settings: &Settings) -> Result<
         ("default_group", rules.default_group.is_some()),
         ("default_user", true),
     ];
-    match wrong.into_iter().find(|(option, is_wrong)| *is_wrong && is_in_file(option)) {
+    let files = ONLY_ROOT_SAYS.map(|option| (option, rules.switching));
+    match wrong.into_iter().chain(files).find(|(option, is_wrong)| *is_wrong && is_in_file(settings, option)) {
         Some((option, _)) => Err(settings.error(
             option,
             "only root can say this to a server that was started by root; give the file to root (chown root), or say it on the command line",

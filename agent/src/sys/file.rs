@@ -1,10 +1,10 @@
-//! Unlinked files, and moving their bytes to a socket without copying them through this process.
+//! Unlinked files, files with names that nobody can foresee, and moving their bytes to a socket without copying them through this process.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -24,6 +24,17 @@ pub fn unlinked(directory: &Path) -> io::Result<File> {
         }
         result => result,
     }
+}
+
+/// Makes a file beside `path` that was not there before, under a name that nobody can foresee; only this user may read it.
+///
+/// # Errors
+/// What `mkstemp(3)` says.
+pub fn beside(path: &Path) -> io::Result<(File, PathBuf)> {
+    let mut template = path.as_os_str().to_owned();
+    template.push(".XXXXXX");
+    let (descriptor, path) = nix::unistd::mkstemp(Path::new(&template))?;
+    Ok((File::from(descriptor), path))
 }
 
 /// Sends up to `length` bytes of `file` from `offset` to a socket; returns how many went.

@@ -1,9 +1,10 @@
 //! Making sockets with the options that matter here.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, Shutdown, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, listen, send,
     setsockopt, socket, socketpair, sockopt,
 };
+use nix::unistd::geteuid;
 
 /// Connections that wait while the agent is busy or being replaced. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -106,14 +108,43 @@ pub fn listen_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
         std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    set_mode_of_socket(path, mode)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Sets the mode of the socket at `path` and of nothing else, whatever others have put there meanwhile. (`fchmod(2)` on the
+/// socket itself can't: the file has its mode from `bind(2)`, less the umask, which all threads share.)
+fn set_mode_of_socket(path: &Path, mode: u32) -> io::Result<()> {
+    // This opens what a name stands for, be it a link, without doing anything to it.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.file_type().is_socket() || metadata.uid() != geteuid().as_raw() {
+        return Err(io::Error::other("the socket was replaced by something else while it was made"));
+    }
+    let file = format!("/proc/self/fd/{}", file.as_raw_fd());
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mode_is_the_sockets_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let socket = directory.path().join("socket");
+        let _listener = listen_unix(&socket, 0o666).unwrap();
+        assert_eq!(mode(&socket), 0o666);
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        let before = mode(&file);
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        set_mode_of_socket(&link, 0o666).unwrap_err();
+        set_mode_of_socket(&file, 0o666).unwrap_err();
+        assert_eq!(mode(&file), before);
+    }
 
     #[test]
     fn a_side_that_reads_no_more_is_deaf() {

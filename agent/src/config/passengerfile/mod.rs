@@ -150,13 +150,18 @@ fn load(path: &Path) -> Result<Option<Text>, String> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(readable)?;
-    let owner = file.metadata().map_err(readable)?.uid();
+    let owner = author(path.symlink_metadata().map_err(readable)?.uid(), file.metadata().map_err(readable)?.uid());
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(readable)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(format!("is larger than {LARGEST_FILE} bytes, so it is hardly a list of options"));
     }
     let text = String::from_utf8(bytes).map_err(|error| format!("is not UTF-8 text: {}", error.utf8_error()))?;
     Ok(Some(Text { text, owner }))
+}
+
+/// Who has said what is in a file that may be behind a link: who makes a link to one of root's does not speak for root.
+const fn author(link: u32, file: u32) -> u32 {
+    if link == 0 { file } else { link }
 }
 
 /// Why an option can't stand where it does.

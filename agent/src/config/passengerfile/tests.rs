@@ -26,6 +26,27 @@ fn read_in(app: &TempDir) -> Result<(Settings, Option<Vec<Settings>>), String> {
     Ok((settings(file.entries), apps))
 }
 
+#[rstest]
+#[case::roots(0, 0, 0)]
+#[case::ones_own(1000, 1000, 1000)]
+#[case::a_link_to_roots(1000, 0, 1000)]
+#[case::roots_link(0, 1000, 1000)]
+#[case::a_link_to_anothers(1000, 2000, 1000)]
+fn whoever_made_a_link_has_said_it(#[case] link: u32, #[case] file: u32, #[case] expected: u32) {
+    use std::os::unix::fs::{chown, lchown, symlink};
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("skipped: only root can give files away");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("target");
+    std::fs::write(&target, "{}").unwrap();
+    chown(&target, Some(file), None).unwrap();
+    symlink(&target, directory.path().join(JSON)).unwrap();
+    lchown(directory.path().join(JSON), Some(link), None).unwrap();
+    assert_eq!(read(directory.path()).unwrap().owner, Some(expected));
+}
+
 #[test]
 fn no_file_means_no_settings() {
     assert_eq!(read_in(&tempfile::tempdir().unwrap()), Ok((Vec::new(), None)));
