@@ -90,8 +90,8 @@ class PromotionTest < ProcessTestCase
   def test_threads_that_end_or_are_started_again_do_not
     app("config.ru" => <<~RUBY)
       Passenger.on(:worker_boot) { $thread = Thread.new { sleep } }
-      Passenger.on(:worker_shutdown) { $thread.kill }
-      run ->(_) { Thread.new { sleep }.thread_variable_set(:fork_safe, true); Thread.new { raise "oh" }; Thread.new { raise NotImplementedError }; [200, {}, ["ok"]] }
+      Passenger.on(:worker_shutdown) { $thread.kill; Thread.new { sleep 0.3; raise NotImplementedError } }
+      run ->(_) { Thread.new { sleep }.thread_variable_set(:fork_safe, true); Thread.new { raise "oh" }; [200, {}, ["ok"]] }
     RUBY
     worker = spawn(ready_preloader)
     answer(worker)
