@@ -101,25 +101,20 @@ fn find(config: &AppConfig) -> Result<(App, Runtime, Rc<AppUser>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Environment;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     #[test]
-    fn a_plan_of_another_version_is_made_anew() {
-        let [app, directory] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        std::fs::write(app.path().join("config.ru"), "run proc {}").unwrap();
-        let typed = vec![(passenger_native::options::find("port").unwrap(), "0".into())];
-        let config = Config::resolve(app.path(), &typed, &Environment::default()).unwrap();
-        let mut plan = Plan::make(config, &typed).unwrap();
-        plan.instance.listen = vec![ListenAddress::Tcp { host: "127.0.0.1".to_owned(), port: 4711 }];
-        let mut json = serde_json::to_value(&plan).unwrap();
-        json["apps"][0]["config"].as_object_mut().unwrap().remove("pool");
-        instance::write(directory.path(), PLAN, &json).unwrap();
-        let again = Plan::read(directory.path()).unwrap();
-        assert!(again.apps[0].is_as(&plan.apps[0]));
-        assert_eq!(again.instance.listen, plan.instance.listen);
+    fn a_plan_of_another_version_is_made_anew_from_what_it_came_from() {
+        let directory = tempfile::tempdir().unwrap();
+        let listen = json!([{ "Tcp": { "host": "127.0.0.1", "port": 4711 } }]);
+        let origin = json!({ "directory": "/missing/shop", "typed": [], "listen": listen });
+        let plan = json!({ "origin": origin, "instance": { "listen": listen, "new": 1 }, "apps": [{ "new": 2 }] });
+        instance::write(directory.path(), PLAN, &plan).unwrap();
+        let complaint = Plan::read(directory.path()).err().unwrap();
+        assert!(complaint.starts_with("/missing/shop: there is no such directory"), "{complaint}");
 
         instance::write(directory.path(), PLAN, &Value::Null).unwrap();
-        assert!(Plan::read(directory.path()).err().unwrap().contains("can't be read"));
+        let complaint = Plan::read(directory.path()).err().unwrap();
+        assert!(complaint.contains("can't be read"), "{complaint}");
     }
 }
