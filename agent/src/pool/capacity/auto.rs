@@ -88,8 +88,20 @@ impl Capacity {
         self.measured.at.set(Some(Instant::now()));
         if self.limit.replace(limit) != limit {
             tracing::info!("there may be {limit} workers now: {reason}");
+            self.freed.notify_waiters();
         }
         *self.measured.reason.borrow_mut() = Some(reason);
+    }
+
+    /// Waits until there may be room for one that waits by itself; where that depends on memory, which others set free without
+    /// a word, it is looked at now and then.
+    pub(super) async fn wait_for_room(&self) {
+        if self.size.get() == Size::Auto {
+            let _ = timeout(RETRY, self.freed.notified()).await;
+            self.measure().await;
+        } else {
+            self.freed.notified().await;
+        }
     }
 
     /// Waits for news; while somebody waits for memory at most for [`RETRY`].

@@ -30,26 +30,32 @@ impl Capacity {
 
     /// A worker has nothing to do; it ends if a group without any waits for room.
     pub(in crate::pool) fn idle(&self, group: &Group, worker: &Rc<Worker>) {
-        if self.lacks_room() && worker.is_idle() {
+        if worker.is_idle() && self.lacks_room() {
             self.end(group, worker);
         }
     }
 
     /// Whether more groups without any worker wait for room than workers are about to leave.
     fn lacks_room(&self) -> bool {
-        self.ending.get() < self.line.first_len() && !self.has_room(false)
+        let ending = self.ending.get();
+        // Who still waits is only looked at when it matters.
+        ending < self.line.first_len() && !self.has_room(false) && ending < self.line.wanted_len()
+    }
+
+    /// Has idle workers end for groups without any.
+    pub(super) fn end_idle(&self) {
+        while self.lacks_room() {
+            let Some((group, worker)) = self.idlest(|_| true, false) else { return };
+            self.end(&group, &worker);
+        }
     }
 
     /// Has a worker of another group end for one that needs it, as far as it may ask for that.
     pub(super) fn make_room(&self, needy: &Rc<Group>, need: Need) {
         match need {
-            Need::First if self.lacks_room() => {
-                if let Some((group, worker)) = self.idlest(needy, false) {
-                    self.end(&group, &worker);
-                }
-            }
+            Need::First => self.end_idle(),
             Need::More if self.ending.get() == 0 && self.clock.get() >= self.next_look.get() => {
-                match self.idlest(needy, true) {
+                match self.idlest(|group| !Rc::ptr_eq(group, needy), true) {
                     Some((group, worker)) => self.end(&group, &worker),
                     None => self.next_look.set(self.clock.get() + self.used.get() as u64),
                 }
@@ -63,10 +69,10 @@ impl Capacity {
         group.evict(worker);
     }
 
-    /// The worker that has been idle longest, of another group than `needy`.
-    fn idlest(&self, needy: &Rc<Group>, spare: bool) -> Option<(Rc<Group>, Rc<Worker>)> {
-        let others = self.members().into_iter().filter(|group| !Rc::ptr_eq(group, needy));
-        let idle = others.filter_map(|group| group.idlest(spare).map(|worker| (group, worker)));
+    /// The worker that has been idle longest, of those that `groups` may lose.
+    fn idlest(&self, groups: impl Fn(&Rc<Group>) -> bool, spare: bool) -> Option<(Rc<Group>, Rc<Worker>)> {
+        let groups = self.members().into_iter().filter(groups);
+        let idle = groups.filter_map(|group| group.idlest(spare).map(|worker| (group, worker)));
         idle.min_by_key(|(_, worker)| worker.last_used())
     }
 
@@ -84,7 +90,10 @@ impl Capacity {
             return self.wait_for_change().await;
         };
         if timeout_at(since + TENURE, self.wait_for_change()).await.is_err() {
-            self.end_one_of_many();
+            // One that ends already may take long to finish what it has; others need not follow it.
+            if self.lacks_room() {
+                self.end_one_of_many();
+            }
             self.line.renew();
         }
     }

@@ -19,6 +19,15 @@ pub enum Need {
     Standby,
 }
 
+/// Whether a group is to stay in the first line; else it is told that it does not.
+fn stays(group: &Weak<Group>) -> bool {
+    group.upgrade().is_some_and(|group| {
+        let waits = group.waits_for_first();
+        group.in_first_line.set(waits);
+        waits
+    })
+}
+
 /// Both lines. A group notes itself where it stands, so that it need not be looked for.
 #[derive(Default)]
 pub(super) struct Line {
@@ -53,21 +62,24 @@ impl Line {
         self.first.borrow().is_empty()
     }
 
-    /// How many have none.
+    /// How many have none, also of those for whom nobody waits any more.
     pub(super) fn first_len(&self) -> usize {
         self.first.borrow().len()
+    }
+
+    /// How many have none, and requests wait for one. Others stand no longer there.
+    pub(super) fn wanted_len(&self) -> usize {
+        let mut first = self.first.borrow_mut();
+        first.retain(|(group, _)| stays(group));
+        first.len()
     }
 
     /// Since when the first in line waits. One for whom nobody waits any more stands no longer there.
     pub(super) fn first_since(&self) -> Option<Instant> {
         let mut first = self.first.borrow_mut();
         while let Some((group, since)) = first.front() {
-            let group = group.upgrade();
-            if group.as_ref().is_some_and(|group| group.waits_for_first()) {
+            if stays(group) {
                 return Some(*since);
-            }
-            if let Some(group) = group {
-                group.in_first_line.set(false);
             }
             first.pop_front();
         }

@@ -84,15 +84,19 @@ impl Capacity {
         })
     }
 
-    /// As [`Self::new`], from now on. If there are more workers, some end.
+    /// As [`Self::new`], from now on. If more workers serve than then may, some end; those that are being started do so when
+    /// they are ready and others have their place ([`Self::is_taken`]).
     pub fn resize(&self, size: Size, max_spawns: usize) {
+        let before = self.limit.get();
         self.max_spawns.set(max_spawns.max(1));
         if self.size.replace(size) != size {
             self.measured.forget();
             self.limit.set(size.first_limit(&self.measured));
         }
-        for _ in self.limit.get()..self.used.get().saturating_sub(self.ending.get()) {
-            self.end_one_of_many();
+        if self.limit.get() < before {
+            for _ in self.limit.get()..self.serving() {
+                self.end_one_of_many();
+            }
         }
         self.changed.notify_one();
         self.freed.notify_waiters();
@@ -126,6 +130,16 @@ impl Capacity {
         self.used.get() > self.limit.get()
     }
 
+    fn serving(&self) -> usize {
+        self.members().iter().map(|group| group.size()).sum()
+    }
+
+    /// Whether others have every place, so that a worker that was being started while the limit fell is too many. What
+    /// memory allows at the moment is no reason to end a worker.
+    pub(super) fn is_taken(&self) -> bool {
+        self.is_overdrawn() && self.size.get() != Size::Auto && self.serving() >= self.limit.get()
+    }
+
     /// How many workers there are, those that start and those that leave included.
     #[cfg(test)]
     pub(super) fn used(&self) -> usize {
@@ -140,10 +154,12 @@ impl Capacity {
         if may_start && (called || (self.is_next(need) && !self.is_outdated())) {
             return Some(self.permit());
         }
-        if self.line.join(group, need) {
+        let joins = self.line.join(group, need);
+        if joins {
             self.changed.notify_one();
         }
-        if !self.has_room(replaces) {
+        // For the first line that is seen to by whoever has nothing to do from now on, not by each request that waits.
+        if (joins || need != Need::First) && !self.has_room(replaces) {
             self.make_room(group, need);
         }
         None
@@ -187,7 +203,7 @@ impl Capacity {
         let _turn = self.turns.lock().await;
         self.measure().await;
         while !self.may_start() || !self.has_room(true) {
-            self.freed.notified().await;
+            self.wait_for_room().await;
         }
         self.permit()
     }
@@ -198,6 +214,7 @@ impl Capacity {
             self.wait_for_news().await;
             self.measure().await;
             self.offer();
+            self.end_idle();
         }
     }
 

@@ -79,18 +79,25 @@ impl Group {
         }
     }
 
-    fn retry_at(&self, mut until: Instant) {
-        if self.retry_planned.replace(true) {
+    fn retry_at(&self, until: Instant) {
+        // An older failure may have put the next try off for longer than this one does: a restart begins anew.
+        if self.retry_planned.get().is_some_and(|planned| planned <= until) {
             return;
         }
+        self.retry_planned.set(Some(until));
         self.in_background(async move |group| {
-            while until > Instant::now() {
-                tokio::time::sleep_until(until).await;
-                // Another start may have failed meanwhile, and put off the next one.
-                until = group.state.borrow().failure.as_ref().map_or(until, |failure| failure.until);
+            tokio::time::sleep_until(until).await;
+            if group.retry_planned.get() != Some(until) {
+                return;
             }
-            group.retry_planned.set(false);
-            group.keep_up(false);
+            group.retry_planned.set(None);
+            // Another start may have failed meanwhile, and put off the next one.
+            let later =
+                group.state.borrow().failure.as_ref().filter(|failure| failure.holds()).map(|failure| failure.until);
+            match later {
+                Some(later) => group.retry_at(later),
+                None => group.keep_up(false),
+            }
         });
     }
 }

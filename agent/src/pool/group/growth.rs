@@ -120,14 +120,16 @@ impl Group {
         });
     }
 
-    /// Takes in what a spawner has started, unless the application was replaced or closed meanwhile.
+    /// Takes in what a spawner has started, unless the application was replaced or closed meanwhile, or a reload has left no
+    /// place for it.
     fn started(&self, spawner: &Rc<Spawner>, result: Result<Rc<Worker>, Rc<SpawnError>>) -> Result<(), Rc<SpawnError>> {
         let mut state = self.state.borrow_mut();
         state.spawning -= 1;
         let outdated = state.closing || !Rc::ptr_eq(spawner, &state.spawner);
+        let is_full = state.serving.len() >= self.config().max_workers;
         drop(state);
         match result {
-            Ok(worker) if outdated => worker.leave(),
+            Ok(worker) if outdated || is_full || self.capacity.is_taken() => self.retire(&worker),
             Ok(worker) => self.welcome(worker),
             Err(_) if outdated => {}
             Err(error) => return Err(error),

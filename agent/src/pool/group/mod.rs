@@ -35,6 +35,8 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::app::detect::App;
 use crate::pool::capacity::Capacity;
 use crate::pool::exchange::{Exchange, Request};
@@ -154,7 +156,8 @@ pub struct Group {
     roster: RefCell<Roster>,
     state: RefCell<State>,
     me: Weak<Self>,
-    retry_planned: Cell<bool>,
+    /// When the next try to start a worker after a failed one is planned.
+    retry_planned: Cell<Option<Instant>>,
     queue_watched: Cell<bool>,
     requests_watched: Cell<bool>,
     memory_watched: Cell<bool>,
@@ -190,7 +193,7 @@ impl Group {
             roster,
             state: RefCell::new(state),
             me: me.clone(),
-            retry_planned: Cell::new(false),
+            retry_planned: Cell::new(None),
             queue_watched: Cell::new(false),
             requests_watched: Cell::new(false),
             memory_watched: Cell::new(false),

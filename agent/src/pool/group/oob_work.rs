@@ -86,5 +86,6 @@ impl Group {
         self.roster.borrow_mut().enter(worker);
         self.feed(None);
         self.keep_up_oob_work();
+        self.capacity.idle(self, worker);
     }
 }

@@ -79,7 +79,8 @@ impl Queue {
 
     /// Whether anybody still waits.
     pub fn is_wanted(&self) -> bool {
-        self.count() > 0 || self.urgent.iter().any(|exchange| !exchange.is_abandoned())
+        self.lines().flatten().any(|waiting| !waiting.is_abandoned())
+            || self.urgent.iter().any(|exchange| !exchange.is_abandoned())
     }
 
     /// How many there are for whom any worker will do, also of those whose client has left.

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Group;
+use super::failure::Failure;
 use super::oob_work::OobWork;
 use super::roll::Roll;
 use crate::pool::worker::Worker;
@@ -35,7 +36,8 @@ impl Group {
         let spawner = &state.spawner;
         let limit = self.config().refork_limit(spawner.generation());
         let is_due = limit.is_some_and(|limit| worker.handled() >= limit) && worker.is_serving();
-        if !is_due || state.closing || state.roll.is_some() || spawner.is_settled() {
+        let holds_off = state.failure.as_ref().is_some_and(Failure::holds);
+        if !is_due || holds_off || state.closing || state.roll.is_some() || spawner.is_settled() {
             return;
         }
         self.is_reforking.set(true);
@@ -52,7 +54,7 @@ impl Group {
         let (pid, handled) = (chosen.pid(), chosen.handled());
         let root = self.app().root.display().to_string();
         tracing::info!("worker {pid} of {root} has served {handled} requests; it becomes the preloader");
-        if !self.start_replacement(before).await || !may_be_promoted(&chosen) {
+        if !self.start_replacement(&chosen, before).await || !may_be_promoted(&chosen) {
             return;
         }
         let outcome = chosen.destine();
@@ -75,17 +77,26 @@ impl Group {
     }
 
     /// Has another worker serve instead of the one that is chosen; returns whether to go on.
-    async fn start_replacement(&self, spawner: &Rc<Spawner>) -> bool {
+    async fn start_replacement(&self, chosen: &Rc<Worker>, spawner: &Rc<Spawner>) -> bool {
         let permit = self.capacity.extra().await;
+        if !self.is_of(spawner) || !may_be_promoted(chosen) {
+            return false;
+        }
         match self.start_worker(spawner, permit).await {
-            Ok(worker) if self.is_of(spawner) => {
+            Ok(worker) if self.is_of(spawner) && self.may_take_place_of(chosen) => {
                 self.welcome(worker);
                 return true;
             }
-            Ok(outdated) => self.retire(&outdated),
-            Err(error) => self.failed(error),
+            Ok(surplus) => self.retire(&surplus),
+            Err(error) if self.is_of(spawner) => self.failed(error),
+            Err(_) => {}
         }
         false
+    }
+
+    /// Whether there is a place for the replacement: not if the chosen one has to stay, nor if it has left and others have its.
+    fn may_take_place_of(&self, chosen: &Rc<Worker>) -> bool {
+        may_be_promoted(chosen) || (!chosen.is_serving() && self.has_place_of(chosen))
     }
 
     async fn replace_all(self: &Rc<Self>, before: &Rc<Spawner>, spawner: Rc<Spawner>) {

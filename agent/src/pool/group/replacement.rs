@@ -82,8 +82,11 @@ impl Group {
     /// Whether a successor has a place to take: while the worker before it is there that one's, else only if there is room.
     pub(super) fn has_place_of(&self, worker: &Rc<Worker>) -> bool {
         let state = self.state.borrow();
-        let has_room = !self.capacity.is_overdrawn() || state.leaving.iter().any(|other| Rc::ptr_eq(other, worker));
-        worker.is_serving() || (has_room && state.serving.len() < self.config().max_workers)
+        let is_leaving = state.leaving.iter().any(|other| Rc::ptr_eq(other, worker));
+        let is_within = state.serving.len() < self.config().max_workers;
+        drop(state);
+        let has_room = !self.capacity.is_overdrawn() || (is_leaving && !self.capacity.is_taken());
+        worker.is_serving() || (has_room && is_within)
     }
 }
 
