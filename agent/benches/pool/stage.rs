@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::MsgFlags;
-use nix::unistd::{Pid, pipe};
+use nix::unistd::{Pid, Uid, pipe};
 use passenger_agent::app::detect::{App, Start};
 use passenger_agent::app::kind::AppKind;
 use passenger_agent::app::process::ProcessConfig;
@@ -201,6 +201,10 @@ impl System for InProcess {
         // Never closed, as it never ends.
         std::mem::forget(life);
         Ok(watch)
+    }
+
+    fn is_from(&self, _: Pid, _: Pid, _: Option<Uid>) -> io::Result<bool> {
+        Ok(true)
     }
 
     fn signal_group(&self, _: Pid, _: Signal) {}

@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 use passenger_native::control::{FromProcess, PROTOCOL, ToProcess, check_version, tail};
 use tokio::time::{Instant, timeout_at};
 
@@ -47,7 +46,7 @@ impl<'a> Starting<'a> {
             _ => failed(error),
         })?;
         output.belongs_to(pid.as_raw());
-        let process = Process::new(pid, reaper).map_err(failed)?;
+        let process = Process::new(pid, user, reaper).map_err(failed)?;
         let channel = Channel::new(ours).map_err(failed)?;
         let load =
             ToProcess::Load { protocol: PROTOCOL, app: launch.load(), slots: slots.map(|slots| slots.len() as u32) };
@@ -140,18 +139,15 @@ pub fn data_channels(launch: &Launch) -> Result<(Vec<OwnedFd>, Vec<OwnedFd>), Sp
 }
 
 /// Waits for a process that somebody else started.
-pub fn adopt<'a>(
-    launch: &'a Launch,
-    reaper: &Rc<Reaper>,
-    pid: i32,
+pub fn adopt(
+    launch: &Launch,
+    process: Process,
     channel: Channel,
     output: Rc<Output>,
     deadline: Instant,
     early: Option<FromProcess>,
-) -> Result<Starting<'a>, SpawnError> {
-    output.belongs_to(pid);
+) -> Starting<'_> {
+    output.belongs_to(process.pid.as_raw());
     let step = "starting a worker".to_owned();
-    let process = Process::new(Pid::from_raw(pid), reaper)
-        .map_err(|error| SpawnError::new(&launch.app, &step, error.to_string()))?;
-    Ok(Starting { launch, process, channel, output, deadline, step, early, multiplexed: false })
+    Starting { launch, process, channel, output, deadline, step, early, multiplexed: false }
 }

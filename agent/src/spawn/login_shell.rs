@@ -58,7 +58,7 @@ pub async fn environment(
     let (output, stdout) = Output::open(user).map_err(broken)?;
     let pid = reaper.system().start(&mut command, writer, stdout).map_err(broken)?;
     // Dropping it at the end kills what the start-up files have started.
-    let process = Process::new(pid, reaper).map_err(broken)?;
+    let process = Process::new(pid, user, reaper).map_err(broken)?;
 
     let mut told = Vec::new();
     let listen = async {

@@ -7,12 +7,12 @@
 //! ```
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use nix::unistd::Pid;
 use passenger_native::control::{FromProcess, ToProcess};
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::error::Elapsed;
@@ -34,8 +34,10 @@ const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 struct Shared {
     process: Rc<Process>,
     channel: Rc<Channel>,
-    /// Orders to fork that are under way, by ticket; each waits for a pid.
-    orders: RefCell<HashMap<u32, oneshot::Sender<i32>>>,
+    /// Orders to fork that are under way, by ticket; each waits for a process.
+    orders: RefCell<HashMap<u32, oneshot::Sender<io::Result<Process>>>>,
+    /// What it has forked and not reaped: of others it has nothing to tell.
+    children: RefCell<HashSet<i32>>,
     alive: Cell<bool>,
     reaper: Rc<Reaper>,
 }
@@ -67,6 +69,7 @@ impl Preloader {
             process,
             channel,
             orders: RefCell::default(),
+            children: RefCell::default(),
             alive: Cell::new(true),
             reaper: Rc::clone(reaper),
         });
@@ -103,7 +106,7 @@ impl Preloader {
 
     /// Has it fork a worker, and waits until that is ready.
     pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
-        let failed = |error: std::io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
+        let failed = |error: io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
         let (control, their_control) = sys::socket::control_pair().map_err(failed)?;
         let (output, pipe) = Output::open(launch.current_user()?.as_deref()).map_err(failed)?;
         let (channels, theirs) = handshake::data_channels(launch)?;
@@ -122,9 +125,9 @@ impl Preloader {
         let deadline = Instant::now() + launch.start_timeout;
         let channel = Channel::new(control).map_err(failed)?;
         let mut early = None;
-        let pid = tokio::select! {
+        let process = tokio::select! {
             biased;
-            pid = timeout_at(deadline, &mut told) => self.pid_of(launch, pid).await?,
+            told = timeout_at(deadline, &mut told) => self.forked(launch, told).await?,
             // The worker may speak before the preloader has told of it, and it is here that the preloader says why it
             // can't fork.
             message = channel.receive() => {
@@ -132,20 +135,23 @@ impl Preloader {
                 if let Some(FromProcess::Failed { step, reason, output }) = early {
                     return Err(SpawnError { output, ..SpawnError::new(&launch.app, &step, reason) });
                 }
-                let pid = timeout_at(deadline, told).await;
-                self.pid_of(launch, pid).await?
+                let told = timeout_at(deadline, told).await;
+                self.forked(launch, told).await?
             }
         };
-        let starting = handshake::adopt(launch, &self.shared.reaper, pid, channel, output, deadline, early)?;
-        let started = starting.ready().await?;
+        let started = handshake::adopt(launch, process, channel, output, deadline, early).ready().await?;
         Ok(started.worker(channels))
     }
 
     /// What it says of an order, or why it does not.
-    async fn pid_of(&self, launch: &Launch, told: Result<Result<i32, RecvError>, Elapsed>) -> Result<i32, SpawnError> {
+    async fn forked(
+        &self,
+        launch: &Launch,
+        told: Result<Result<io::Result<Process>, RecvError>, Elapsed>,
+    ) -> Result<Process, SpawnError> {
         let failed = |reason| SpawnError::new(&launch.app, "forking a worker", reason);
         match told {
-            Ok(Ok(pid)) => Ok(pid),
+            Ok(Ok(process)) => process.map_err(|error| failed(error.to_string())),
             Ok(Err(_)) => Err(failed(format!("the preloader {}", self.shared.process.exit().await))),
             Err(_) => {
                 self.shared.alive.set(false);
@@ -163,7 +169,7 @@ struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    fn place(shared: &'a Shared, ticket: u32, order: oneshot::Sender<i32>) -> Self {
+    fn place(shared: &'a Shared, ticket: u32, order: oneshot::Sender<io::Result<Process>>) -> Self {
         shared.orders.borrow_mut().insert(ticket, order);
         Self { shared, ticket }
     }
@@ -213,6 +219,9 @@ impl Shared {
             match self.channel.receive().await {
                 Ok(Some(FromProcess::Spawned { ticket, pid })) => self.settle(ticket, pid),
                 Ok(Some(FromProcess::Exited { pid, code, signal })) => {
+                    if !self.children.borrow_mut().remove(&pid) {
+                        continue;
+                    }
                     let exit = signal.map_or(Exit::Code(code.unwrap_or(0)), Exit::Signal);
                     self.reaper.ended(pid, exit);
                 }
@@ -227,10 +236,14 @@ impl Shared {
     }
 
     fn settle(&self, ticket: u32, pid: i32) {
-        let order = self.orders.borrow_mut().remove(&ticket);
-        if order.is_none_or(|order| order.send(pid).is_err()) {
-            // Nobody waits for it any more, and nobody else would end what came of it.
-            drop(Process::new(Pid::from_raw(pid), &self.reaper));
+        let process = Process::forked_by(&self.process, pid);
+        match &process {
+            Ok(_) => drop(self.children.borrow_mut().insert(pid)),
+            Err(error) => tracing::warn!("preloader {}: {error}", self.process.pid),
+        }
+        // If nobody waits for it any more, nobody else would end what came of it: it is dropped, and so killed.
+        if let Some(order) = self.orders.borrow_mut().remove(&ticket) {
+            drop(order.send(process));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 
 use crate::sys;
 
@@ -23,6 +23,12 @@ pub trait System {
     /// `ESRCH` when it is already gone and reaped.
     fn watch(&self, pid: Pid) -> io::Result<OwnedFd>;
 
+    /// Whether `pid` is what `parent` has forked, and runs as `user`, if that is given.
+    ///
+    /// # Errors
+    /// `ESRCH` when there is no such process any more.
+    fn is_from(&self, pid: Pid, parent: Pid, user: Option<Uid>) -> io::Result<bool>;
+
     /// Sends a signal to every process of a group.
     fn signal_group(&self, leader: Pid, signal: Signal);
 }
@@ -37,6 +43,10 @@ impl System for Kernel {
 
     fn watch(&self, pid: Pid) -> io::Result<OwnedFd> {
         sys::process::pidfd(pid)
+    }
+
+    fn is_from(&self, pid: Pid, parent: Pid, user: Option<Uid>) -> io::Result<bool> {
+        sys::kin::is_from(pid, parent, user)
     }
 
     fn signal_group(&self, leader: Pid, signal: Signal) {

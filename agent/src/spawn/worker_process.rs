@@ -6,18 +6,21 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::channel::Channel;
 use super::reaper::{Exit, Reaper};
 use crate::sys;
+use crate::sys::user::Identity;
 
 /// A process with the group it leads. Dropping it kills the group.
 pub struct Process {
     /// Its id, and its group's.
     pub pid: Pid,
+    /// As which user it was started; `None` is the agent's own.
+    user: Option<Uid>,
     pidfd: AsyncFd<OwnedFd>,
     reaper: Rc<Reaper>,
     killed: Cell<bool>,
@@ -25,10 +28,28 @@ pub struct Process {
 
 impl Process {
     /// Takes charge of a process that is still there.
-    pub(super) fn new(pid: Pid, reaper: &Rc<Reaper>) -> io::Result<Self> {
-        let pidfd = sys::watch::register(reaper.system().watch(pid)?, Interest::READABLE)?;
+    pub(super) fn new(pid: Pid, user: Option<&Identity>, reaper: &Rc<Reaper>) -> io::Result<Self> {
+        Self::watched(pid, reaper.system().watch(pid)?, user.map(|user| user.uid), reaper)
+    }
+
+    /// Takes charge of a process that `parent` says to have forked. Whoever runs an application could otherwise have root
+    /// kill anybody.
+    pub(super) fn forked_by(parent: &Self, pid: i32) -> io::Result<Self> {
+        let (system, pid) = (parent.reaper.system(), Pid::from_raw(pid));
+        let pidfd = system.watch(pid)?;
+        if !system.is_from(pid, parent.pid, parent.user)? {
+            return Err(io::Error::other(format!(
+                "process {} says that it has forked process {pid}, which is not its own",
+                parent.pid
+            )));
+        }
+        Self::watched(pid, pidfd, parent.user, &parent.reaper)
+    }
+
+    fn watched(pid: Pid, pidfd: OwnedFd, user: Option<Uid>, reaper: &Rc<Reaper>) -> io::Result<Self> {
+        let pidfd = sys::watch::register(pidfd, Interest::READABLE)?;
         reaper.expect(pid.as_raw());
-        Ok(Self { pid, pidfd, reaper: Rc::clone(reaper), killed: Cell::new(false) })
+        Ok(Self { pid, user, pidfd, reaper: Rc::clone(reaper), killed: Cell::new(false) })
     }
 
     /// Waits until it has ended.

@@ -3,6 +3,7 @@
 pub mod available_memory;
 pub mod descriptor;
 pub mod file;
+pub mod kin;
 pub mod limits;
 pub mod memory;
 pub mod oom;
