@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::Shutdown;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::capacity::Permit;
@@ -81,6 +82,8 @@ pub struct Worker {
     /// When it was found to hang.
     condemned: Cell<Option<Instant>>,
     oob_work: Cell<OobWork>,
+    /// Dropped when the out-of-band work that it does is over.
+    oob_work_round: Cell<Option<oneshot::Sender<()>>>,
 }
 
 impl Worker {
@@ -118,6 +121,7 @@ impl Worker {
             lifetime: group.config().lifetime(),
             condemned: Cell::new(None),
             oob_work: Cell::new(OobWork::None),
+            oob_work_round: Cell::new(None),
         });
         let slots: std::io::Result<Vec<_>> = channels
             .into_iter()
@@ -371,8 +375,16 @@ impl Worker {
         }
     }
 
+    /// It is to do its out-of-band work now; returns what ends when that is over, or the worker gone.
+    pub(super) fn oob_work_begins(&self) -> oneshot::Receiver<()> {
+        let (round, over) = oneshot::channel();
+        self.oob_work_round.set(Some(round));
+        over
+    }
+
     /// The process has done its out-of-band work.
     pub(super) fn oob_work_done(self: &Rc<Self>) {
+        self.oob_work_round.take();
         if let Some(group) = self.group.upgrade() {
             group.oob_work_done(self);
         }
@@ -435,6 +447,7 @@ impl Worker {
             return;
         }
         self.promotion.take();
+        self.oob_work_round.take();
         // Children that it left behind belong to its process group and go with it.
         self.kill();
         for slot in self.slots() {

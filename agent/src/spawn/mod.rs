@@ -23,7 +23,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 pub use channel::Channel;
 pub use command::Launch;
@@ -50,6 +50,9 @@ pub struct Spawner {
     settled: Cell<bool>,
     /// Whether the worker that was started last came up.
     has_succeeded: Cell<bool>,
+    /// Nobody wants workers of it any more.
+    given_up: Cell<bool>,
+    gives_up: Notify,
 }
 
 impl Spawner {
@@ -57,21 +60,28 @@ impl Spawner {
     #[must_use]
     pub fn new(launch: Rc<Launch>, preload: bool, reaper: Rc<Reaper>) -> Self {
         let method = if preload { Method::Smart(Mutex::new(None)) } else { Method::Direct };
-        Self { launch, method, reaper, generation: 0, settled: Cell::new(false), has_succeeded: Cell::new(false) }
+        Self::of(launch, method, reaper, 0)
+    }
+
+    fn of(launch: Rc<Launch>, method: Method, reaper: Rc<Reaper>, generation: u32) -> Self {
+        Self {
+            launch,
+            method,
+            reaper,
+            generation,
+            settled: Cell::new(false),
+            has_succeeded: Cell::new(false),
+            given_up: Cell::new(false),
+            gives_up: Notify::new(),
+        }
     }
 
     /// A spawner for the same version whose workers are forked from one that has become a preloader.
     #[must_use]
     pub fn promoted(&self, worker: Promoted) -> Self {
         let preloader = Preloader::promoted(worker, &self.reaper);
-        Self {
-            launch: Rc::clone(&self.launch),
-            method: Method::Smart(Mutex::new(Some(preloader))),
-            reaper: Rc::clone(&self.reaper),
-            generation: self.generation + 1,
-            settled: Cell::new(false),
-            has_succeeded: Cell::new(false),
-        }
+        let method = Method::Smart(Mutex::new(Some(preloader)));
+        Self::of(Rc::clone(&self.launch), method, Rc::clone(&self.reaper), self.generation + 1)
     }
 
     /// How many times workers of this version have become preloaders before.
@@ -115,28 +125,57 @@ impl Spawner {
     /// Starts a worker and waits until it is ready.
     ///
     /// # Errors
-    /// What went wrong, in which step, with the program's output.
+    /// What went wrong, in which step, with the program's output; or that it was given up.
     pub async fn spawn(&self) -> Result<WorkerProcess, SpawnError> {
         let result = match &self.method {
-            Method::Direct => handshake::start_worker(&self.launch, &self.reaper).await,
+            Method::Direct => self.unless_given_up(handshake::start_worker(&self.launch, &self.reaper)).await,
             Method::Smart(preloader) => self.fork(preloader).await,
         };
         self.has_succeeded.set(result.is_ok());
         result
     }
 
+    /// Ends what is being started, at once, and has the preloader leave. Workers that were started stay.
+    pub fn give_up(&self) {
+        self.given_up.set(true);
+        self.gives_up.notify_waiters();
+        // A preloader that is being started ends with its start.
+        if let Method::Smart(preloader) = &self.method
+            && let Ok(mut current) = preloader.try_lock()
+        {
+            current.take();
+        }
+    }
+
+    async fn unless_given_up<T>(&self, step: impl Future<Output = Result<T, SpawnError>>) -> Result<T, SpawnError> {
+        let news = self.gives_up.notified();
+        let given_up = || Err(SpawnError::closing(&self.launch.app));
+        if self.given_up.get() {
+            return given_up();
+        }
+        tokio::select! {
+            biased;
+            () = news => given_up(),
+            result = step => result,
+        }
+    }
+
     async fn fork(&self, preloader: &Mutex<Option<Rc<Preloader>>>) -> Result<WorkerProcess, SpawnError> {
-        let preloader = {
-            let mut current = preloader.lock().await;
-            match current.as_ref().filter(|preloader| preloader.is_alive()) {
-                Some(preloader) => Rc::clone(preloader),
-                None => {
-                    let started = Preloader::start(&self.launch, &self.reaper).await?;
-                    Rc::clone(current.insert(started))
-                }
+        let preloader = self.unless_given_up(self.loaded(preloader)).await?;
+        let (starting, channels) = preloader.fork(&self.launch).await?;
+        let started = self.unless_given_up(starting.ready()).await?;
+        Ok(started.worker(channels))
+    }
+
+    async fn loaded(&self, preloader: &Mutex<Option<Rc<Preloader>>>) -> Result<Rc<Preloader>, SpawnError> {
+        let mut current = preloader.lock().await;
+        match current.as_ref().filter(|preloader| preloader.is_alive()) {
+            Some(preloader) => Ok(Rc::clone(preloader)),
+            None => {
+                let started = Preloader::start(&self.launch, &self.reaper).await?;
+                Ok(Rc::clone(current.insert(started)))
             }
-        };
-        preloader.fork(&self.launch).await
+        }
     }
 
     /// Whether it is known that workers can be started now, so that several may be at the same time. One that has to start

@@ -9,7 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use super::command::Launch;
 use super::handshake::{self, Starting};
 use super::output::Output;
 use super::reaper::{Exit, Reaper};
-use super::worker_process::{Process, Promoted, WorkerProcess};
+use super::worker_process::{Process, Promoted};
 use crate::sys;
 
 /// How long a preloader may take to leave.
@@ -104,8 +104,9 @@ impl Preloader {
         self.last_used.get().elapsed()
     }
 
-    /// Has it fork a worker, and waits until that is ready.
-    pub async fn fork(&self, launch: &Launch) -> Result<WorkerProcess, SpawnError> {
+    /// Has it fork a worker, which is then on its way up; returns that and our ends of its data channels. To be awaited to
+    /// its end, as what is forked meanwhile has no other owner.
+    pub async fn fork<'a>(&self, launch: &'a Launch) -> Result<(Starting<'a>, Vec<OwnedFd>), SpawnError> {
         let failed = |error: io::Error| SpawnError::new(&launch.app, "forking a worker", error.to_string());
         let (control, their_control) = sys::socket::control_pair().map_err(failed)?;
         let (output, pipe) = Output::open(launch.current_user()?.as_deref()).map_err(failed)?;
@@ -139,8 +140,7 @@ impl Preloader {
                 self.forked(launch, told).await?
             }
         };
-        let started = handshake::adopt(launch, process, channel, output, deadline, early).ready().await?;
-        Ok(started.worker(channels))
+        Ok((handshake::adopt(launch, process, channel, output, deadline, early), channels))
     }
 
     /// What it says of an order, or why it does not.

@@ -7,11 +7,14 @@ use super::Group;
 use crate::pool::session::Ending;
 
 impl Group {
-    /// Takes no more requests, refuses those that wait, asks all workers to leave.
+    /// Takes no more requests, refuses those that wait, asks all workers and preloaders to leave, and gives up what is being
+    /// started.
     pub fn close(&self) {
         let mut state = self.state.borrow_mut();
         state.closing = true;
         let waiting = state.queue.take_all();
+        state.give_up_roll();
+        state.spawner.give_up();
         drop(state);
         for exchange in waiting {
             exchange.end(Ending::Closing);

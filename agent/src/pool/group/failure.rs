@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::roll::Roll;
 use super::{Group, State};
 use crate::pool::session::Ending;
 use crate::spawn::SpawnError;
@@ -44,7 +45,9 @@ impl State {
         if !self.serving.is_empty() || self.spawning > 0 {
             return None;
         }
-        let failure = self.failure.as_ref().or_else(|| self.roll.as_ref()?.failure());
+        // As long as the version before can be started, nobody need know that the new one can't.
+        let deployment = self.roll.as_ref().filter(|_| !self.may_start()).and_then(Roll::failure);
+        let failure = self.failure.as_ref().or(deployment);
         failure.filter(|failure| failure.holds()).map(|failure| Rc::clone(&failure.error))
     }
 }

@@ -22,8 +22,11 @@ impl Group {
         self.in_background(async move |group| {
             while let Some(pause) = group.pause() {
                 sleep(pause).await;
-                group.end_idle_workers();
-                group.end_idle_preloader();
+                // While a new version is tried, nothing could bring back what there is of the one before.
+                if !group.state.borrow().tries_new_version() {
+                    group.end_idle_workers();
+                    group.end_idle_preloader();
+                }
             }
             group.watches_idleness.set(false);
         });

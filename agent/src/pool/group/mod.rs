@@ -240,7 +240,11 @@ impl Group {
             return exchange.end(Ending::Closing);
         }
         let is_health_check = exchange.request().is_health_check;
-        let reserved = exchange.sticks_to().filter(|number| self.roster.borrow().has(*number));
+        let reserved = exchange.sticks_to().filter(|number| !is_health_check && self.roster.borrow().has(*number));
+        if reserved.is_none() && exchange.sticks_to().is_some() {
+            // It waits among those who may go anywhere, so it must not wait for one worker at their front.
+            exchange.stick_to(Some(0));
+        }
         let is_first = reserved.map_or_else(|| state.queue.is_empty(), |number| !state.queue.has_for(number));
         if (is_first || is_health_check)
             && let Some(placement) = self.place(&exchange)
@@ -262,7 +266,8 @@ impl Group {
         state.awake = true;
         drop(state);
         self.watch_queue();
-        self.keep_up(true);
+        // Another worker can't serve one that waits for its own.
+        self.keep_up(reserved.is_none());
     }
 
     /// Serves the queue from its front, as far as there are slots; also those who wait for the worker with this number.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use passenger_native::control::ToProcess;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::Group;
 use crate::pool::worker::Worker;
@@ -63,13 +63,12 @@ impl Group {
             return self.replace_now(worker);
         }
         tracing::debug!("worker {} does its out-of-band work", worker.pid());
-        let worker = Rc::clone(worker);
-        self.in_background(async move |group| {
-            let limit = group.config().limits.request_time.unwrap_or(LONGEST);
-            let round = worker.handled();
-            sleep(limit).await;
-            // It has served nobody since, so that this is still the same work.
-            if worker.oob_work().get() == OobWork::Working && worker.handled() == round && worker.is_serving() {
+        let limit = self.config().limits.request_time.unwrap_or(LONGEST);
+        let over = worker.oob_work_begins();
+        let (group, worker) = (self.me.clone(), Rc::downgrade(worker));
+        tokio::task::spawn_local(async move {
+            let is_over = timeout(limit, over).await.is_ok();
+            if let (false, Some(group), Some(worker)) = (is_over, group.upgrade(), worker.upgrade()) {
                 let (pid, seconds) = (worker.pid(), limit.as_secs());
                 tracing::warn!("worker {pid} has not done its out-of-band work within {seconds} s; it is replaced");
                 group.replace_now(&worker);

@@ -70,8 +70,9 @@ impl Group {
 
     fn replace_at_once(&self, spawner: Rc<Spawner>) {
         let mut state = self.state.borrow_mut();
-        state.spawner = spawner;
-        state.roll = None;
+        state.give_up_roll();
+        // A start of the version before that hangs must not hold up this one.
+        std::mem::replace(&mut state.spawner, spawner).give_up();
         // What nobody has asked for yet is started when somebody does.
         let awake = state.awake;
         drop(state);
@@ -81,6 +82,7 @@ impl Group {
 
     fn replace_rolling(&self, spawner: Rc<Spawner>) {
         let mut state = self.state.borrow_mut();
+        state.give_up_roll();
         state.roll = Some(Roll::new(Rc::clone(&spawner), state.serving.clone()));
         drop(state);
         self.in_background(async move |group| group.replace_some(spawner).await);

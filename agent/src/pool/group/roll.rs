@@ -95,7 +95,19 @@ impl State {
     /// Whether a worker of the version that counts can be started. While a new one is tried, the files of the one before are
     /// gone, and only its preloader can.
     pub(super) fn may_start(&self) -> bool {
-        self.roll.as_ref().is_none_or(|roll| roll.is_proven() || self.spawner.is_loaded())
+        !self.tries_new_version() || self.spawner.is_loaded()
+    }
+
+    /// Whether it is not yet known if the version that is to replace this one starts.
+    pub(super) fn tries_new_version(&self) -> bool {
+        self.roll.as_ref().is_some_and(|roll| !roll.is_proven())
+    }
+
+    /// Gives up a restart that is under way, and what is being started for a version that has not proven to start.
+    pub(super) fn give_up_roll(&mut self) {
+        if let Some(roll) = self.roll.take().filter(|roll| !roll.is_proven()) {
+            roll.spawner.give_up();
+        }
     }
 
     /// Notes that a worker was started by the version before, while a new one is tried.
