@@ -1,8 +1,10 @@
 //! Where files go when nobody says where.
 
 use super::{Environment, ListenAddress};
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, Uid, access};
 use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// `path` made absolute without following symbolic links.
@@ -21,6 +23,9 @@ pub(super) fn temporary_dir(environment: &Environment) -> PathBuf {
 /// The pid file of the application in `app_root`, or `None` when nothing can be written there. Its directory need
 /// not exist yet.
 pub(super) fn pid_file(app_root: &Path, listen: &ListenAddress) -> Option<PathBuf> {
+    if !is_safe(&[app_root, &app_root.join("tmp"), &app_root.join("tmp/pids")]) {
+        return Some(Path::new("/run").join(name_of_its_own(app_root, listen, "pid")));
+    }
     let name = file_name(listen, "pid");
     let tmp = app_root.join("tmp");
     let pids = tmp.join("pids");
@@ -33,7 +38,33 @@ pub(super) fn pid_file(app_root: &Path, listen: &ListenAddress) -> Option<PathBu
 /// The log file of the application in `app_root` when it runs in the background.
 pub(super) fn log_file(app_root: &Path, listen: &ListenAddress) -> PathBuf {
     let log = app_root.join("log");
+    if !is_safe(&[app_root, &log]) {
+        return Path::new("/var/log").join(name_of_its_own(app_root, listen, "log"));
+    }
     if log.is_dir() { log } else { app_root.to_owned() }.join(file_name(listen, "log"))
+}
+
+/// Whether this process may open files in these directories, as far as they are there. What root opens where others may
+/// write could be a link of theirs to anywhere.
+fn is_safe(directories: &[&Path]) -> bool {
+    let belongs_to_root = |path: &Path| {
+        let metadata = path.symlink_metadata();
+        metadata.map_or_else(|error| error.kind() == ErrorKind::NotFound, |metadata| metadata.uid() == 0)
+    };
+    !Uid::effective().is_root()
+        || directories.iter().all(|directory| {
+            // The way there, and where it leads to.
+            let real = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
+            directory.ancestors().chain(real.ancestors()).all(belongs_to_root)
+        })
+}
+
+/// A file's name where those of all applications are.
+fn name_of_its_own(app_root: &Path, listen: &ListenAddress, extension: &str) -> PathBuf {
+    match (listen, app_root.file_name().and_then(OsStr::to_str)) {
+        (ListenAddress::Unix(_), Some(name)) => format!("passenger.{name}.{extension}").into(),
+        _ => file_name(listen, extension).into(),
+    }
 }
 
 /// `passenger.3000.pid`, or `passenger.pid` with a Unix socket, which has no port.
@@ -77,6 +108,29 @@ mod tests {
         let listen = ListenAddress::Unix("/run/shop.sock".into());
         assert_eq!(pid_file(app.path(), &listen), Some(app.path().join("passenger.pid")));
         assert_eq!(log_file(app.path(), &listen), app.path().join("passenger.log"));
+    }
+
+    #[rstest]
+    #[case::its_own(&["."])]
+    #[case::below(&["log", "tmp"])]
+    fn root_opens_nothing_where_others_may_write(#[case] theirs: &[&str]) {
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let parent = tempfile::tempdir().unwrap();
+        let app = parent.path().join("shop");
+        for directory in ["log", "tmp"] {
+            std::fs::create_dir_all(app.join(directory)).unwrap();
+        }
+        let tcp = ListenAddress::Tcp { host: "127.0.0.1".to_owned(), port: 3000 };
+        let unix = ListenAddress::Unix("/run/shop.sock".into());
+        assert_eq!(log_file(&app, &tcp), app.join("log/passenger.3000.log"));
+        for directory in theirs {
+            std::os::unix::fs::chown(app.join(directory), Some(65534), None).unwrap();
+        }
+        assert_eq!(log_file(&app, &tcp), Path::new("/var/log/passenger.3000.log"));
+        assert_eq!(pid_file(&app, &tcp), Some("/run/passenger.3000.pid".into()));
+        assert_eq!(pid_file(&app, &unix), Some("/run/passenger.shop.pid".into()));
     }
 
     #[test]
