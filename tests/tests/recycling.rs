@@ -101,7 +101,8 @@ fn max_requests_holds_a_leak_in_check() {
     });
 }
 
-/// An application that asks for out-of-band work when `/ask` is called, and waits in it for a file.
+/// An application that asks for out-of-band work when `/ask` is called, and waits in it for a file. `/wait-NAME` waits for the file
+/// of that name.
 fn with_oob_work() -> App {
     let ruby = r#"
         require "fileutils"
@@ -111,6 +112,8 @@ fn with_oob_work() -> App {
           sleep 0.002 until File.exist?("tmp/go-on")
         end
         run lambda { |env|
+          path = env["PATH_INFO"]
+          sleep 0.002 until !path.start_with?("/wait") || File.exist?("tmp#{path}")
           headers = { "content-type" => "text/plain" }
           headers["X-Passenger-Request-OOB-Work"] = "true" if env["PATH_INFO"] == "/ask"
           [200, headers, [Process.pid.to_s]]
@@ -133,6 +136,9 @@ def work():
 "#;
     let wsgi = r#"
 def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    while path.startswith("/wait") and not os.path.exists("tmp" + path):
+        time.sleep(0.002)
     headers = [("Content-Type", "text/plain")]
     if environ["PATH_INFO"] == "/ask":
         headers.append(("X-Passenger-Request-OOB-Work", "true"))
@@ -199,6 +205,47 @@ fn requests_wait_while_the_only_worker_does_out_of_band_work() {
     wait_until("a request waits", || Status::of(&server).group()["queue_size"] == 1);
     server.app().write("tmp/go-on", "");
     assert_eq!(Process(waiting.receive().number()), worker);
+}
+
+/// Two workers that each serve one request at a time: one does its out-of-band work, the other is busy, and a client of the
+/// first comes. Then that client's next request must not stand before those of others.
+#[rstest]
+fn who_came_for_a_worker_during_its_out_of_band_work_holds_nobody_up() {
+    ours_only!("about Passenger's own pool");
+    if Language::current() == Language::Asgi {
+        return; // Its application knows no waiting.
+    }
+    let server = Server::of(with_oob_work())
+        .one_request_at_a_time()
+        .max_pool_size(2)
+        .argument("--min-instances=2")
+        .argument("--sticky-sessions")
+        .start();
+    wait_until("both workers are there", || Status::of(&server).workers().len() == 2);
+    let answer = server.get("/ask");
+    let worker = Process(answer.number());
+    let cookie = answer.header("Set-Cookie").and_then(|line| line.split(';').next()).expect("a cookie").to_owned();
+    begins_oob_work(&server, worker);
+    let in_line = |request: Request, before: u64| {
+        let mut connection = server.connect();
+        connection.send(request.to_bytes());
+        wait_until("it waits", || Status::of(&server).group()["queue_size"] == before + 1);
+        connection
+    };
+    let mut busy = server.connect();
+    busy.send(Request::get("/wait-busy").to_bytes());
+    wait_until("the other is busy", || Status::of(&server).workers().iter().any(|worker| worker.state == "busy"));
+    let mut long = in_line(Request::get("/wait-long").header("Cookie", &cookie), 0);
+    let mut next = in_line(Request::get("/").header("Cookie", &cookie), 1);
+    let mut other = in_line(Request::get("/"), 2);
+    server.app().write("tmp/go-on", "");
+    wait_until("the first in line is served", || Status::of(&server).group()["queue_size"] == 2);
+    server.app().write("tmp/wait-busy", "");
+    assert_ne!(Process(busy.receive().number()), worker);
+    assert_eq!(next.receive().status, 200);
+    assert_eq!(other.receive().status, 200);
+    server.app().write("tmp/wait-long", "");
+    assert_eq!(Process(long.receive().number()), worker);
 }
 
 #[rstest]

@@ -23,6 +23,36 @@ fn in_development_the_next_request_meets_the_new_version(#[values("smart", "dire
     }
 }
 
+/// A version that is never ready, and says when it has begun.
+fn hanging() -> &'static str {
+    match Language::current() {
+        Language::Ruby => "File.write(\"hangs\", \"\")\nsleep\n",
+        Language::Wsgi | Language::Asgi => "import time\nopen(\"hangs\", \"w\").close()\ntime.sleep(100000)\n",
+    }
+}
+
+#[rstest]
+fn a_version_that_hangs_when_it_starts_does_not_hold_up_the_next(
+    #[values("smart", "direct")] spawn_method: &str,
+    #[values("development", "production")] environment: &str,
+) {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::answering("version 1"))
+        .environment(environment)
+        .argument("--start-timeout=3600")
+        .argument("--spawn-method")
+        .argument(spawn_method)
+        .start();
+    assert_eq!(server.get("/").text(), "version 1");
+    server.app().deploy(hanging());
+    let mut waiting = server.connect();
+    waiting.send(Request::get("/").to_bytes());
+    wait_until("it hangs", || server.app().has("hangs"));
+    server.app().deploy(&version(2));
+    wait_until("the next version serves", || server.get("/").text() == "version 2");
+    assert_eq!(waiting.receive().status, 200);
+}
+
 #[rstest]
 fn without_a_restart_the_old_version_stays(#[values("development", "production")] environment: &str) {
     ours_only!("Passenger's own restart");

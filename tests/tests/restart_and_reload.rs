@@ -46,12 +46,15 @@ fn passengerfile(apps: &[&str]) -> Value {
     json!({ "environment": "production", "max_pool_size": 4, "apps": apps })
 }
 
-/// The processes of the workers of an application that serve.
-fn workers_of(server: &Server, name: &str) -> Vec<i64> {
+fn group_of(server: &Server, name: &str) -> Value {
     let status = Status::of(server);
     let groups = status.instance()["groups"].as_array().expect("groups").clone();
-    let group =
-        groups.into_iter().find(|group| group["name"] == name).unwrap_or_else(|| panic!("no {name} in {status:?}"));
+    groups.into_iter().find(|group| group["name"] == name).unwrap_or_else(|| panic!("no {name} in {status:?}"))
+}
+
+/// The processes of the workers of an application that serve.
+fn workers_of(server: &Server, name: &str) -> Vec<i64> {
+    let group = group_of(server, name);
     let workers = group["workers"].as_array().expect("workers").clone();
     let serving = workers.iter().filter(|worker| worker["state"] != "draining");
     serving.map(|worker| worker["pid"].as_i64().expect("a pid")).collect()
@@ -135,7 +138,8 @@ fn a_reload_adds_removes_and_changes_applications_and_nobody_notices() {
     ours_only!("Passenger's own configuration");
     let server = several(&["shop", "blog"]).start();
     let shop = workers_of(&server, "shop");
-    let blog = workers_of(&server, "blog");
+    let mut blog = workers_of(&server, "blog");
+    blog.push(group_of(&server, "blog")["preloader"]["pid"].as_i64().expect("its preloader"));
     write_app(server.app(), "cart", "cart 1");
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -138,6 +138,26 @@ fn the_old_version_stays_whole_while_the_new_one_does_not_start() {
 }
 
 #[rstest]
+fn the_old_version_does_not_fall_asleep_while_the_new_one_does_not_start() {
+    ours_only!("Passenger's own restart");
+    let server = Server::of(App::answering("version 1"))
+        .environment("production")
+        .argument("--min-instances=0")
+        .argument("--pool-idle-time=1")
+        .argument("--max-preloader-idle-time=1")
+        .start();
+    assert_eq!(server.get("/").text(), "version 1");
+    server.app().deploy(&broken());
+    server.get("/");
+    // By then more than 3 s have passed.
+    server.wait_for_log("next try in 4 s");
+    assert_eq!(server.get("/").text(), "version 1");
+    server.app().write(Language::current().startup_file(), version(2));
+    wait_until("the repaired version serves", || server.get("/").text() == "version 2");
+    wait_until("it falls asleep", || Status::of(&server).workers().is_empty());
+}
+
+#[rstest]
 fn a_version_that_does_not_start_replaces_the_old_one_if_that_is_asked_for() {
     ours_only!("Passenger's own restart");
     let server = production(App::answering("version 1"), 2).argument("--no-resist-deployment-errors").start();
