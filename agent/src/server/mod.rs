@@ -210,8 +210,8 @@ impl Instance {
             async move { lobby.tidy().await }
         });
         let doors = self.open_doors(&proxy, &lobby).map_err(StartError::new)?;
-        self.report.ready(&self.addresses, &self.config, &apps.status().await, started.elapsed());
         watchdog.ready();
+        self.report.ready(&self.addresses, &self.config, &apps.status().await, started.elapsed());
         // What loading the configuration and starting up took is not needed again.
         sys::memory::trim();
 

@@ -98,6 +98,8 @@ struct Watchdog {
     ping_at: Instant,
     ping_every: Duration,
     result: Option<ExitCode>,
+    /// The configuration has changed since the agent that is starting has read it.
+    reload_when_ready: bool,
 }
 
 impl Watchdog {
@@ -129,6 +131,7 @@ impl Watchdog {
             ping_at: Instant::now() + ping_every,
             ping_every,
             result: None,
+            reload_when_ready: false,
         };
         let value = |name: &str| others.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
         match (value("agent").and_then(|pid| pid.parse().ok()), value("link")) {
@@ -151,8 +154,9 @@ impl Watchdog {
                 return result;
             }
             self.wait();
-            self.heed_signals();
+            // In this order: whoever sends a signal may have seen that the agent is ready.
             self.hear_agents();
+            self.heed_signals();
             self.look_after_agents();
         }
     }
@@ -206,7 +210,8 @@ impl Watchdog {
                 // These are about what agents do. One that is only starting does not listen yet.
                 Ok(signal) => {
                     let serving = self.agents.iter().filter(|agent| agent.phase == Phase::Serving);
-                    serving.for_each(|agent| agent.signal(signal));
+                    let told = serving.map(|agent| agent.signal(signal)).count();
+                    self.reload_when_ready |= told == 0 && signal == Signal::SIGHUP;
                 }
                 Err(_) => {}
             }
@@ -278,6 +283,9 @@ impl Watchdog {
             before.signal(Signal::SIGTERM);
         }
         self.agents[index].phase = Phase::Serving;
+        if std::mem::take(&mut self.reload_when_ready) {
+            self.agents[index].signal(Signal::SIGHUP);
+        }
         notify::tell("READY=1");
     }
 
