@@ -157,7 +157,7 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
         app: app.clone(),
         runtime,
         environment: config.environment.clone(),
-        user: Rc::new(AppUser::of(&app, own_user()).expect("no other user")),
+        user: Rc::new(AppUser::of(&app, UserRules::default()).expect("no other user")),
         processes: ProcessConfig::default(),
         slots: 1,
         start_timeout: Duration::from_secs(60),
@@ -168,17 +168,6 @@ fn group(workers: usize, turn: &Rc<Turn>, capacity: &Rc<Capacity>, reaper: &Rc<R
     let new_spawner = move || Rc::new(Spawner::new(Rc::clone(&launch), false, Rc::clone(&reaper)));
     let definition = Definition { app, config, new_spawner: Box::new(new_spawner) };
     Group::new(definition, Rc::clone(turn), Rc::clone(capacity))
-}
-
-fn own_user() -> UserRules {
-    UserRules {
-        switching: false,
-        user: None,
-        group: None,
-        default_user: String::new(),
-        default_group: None,
-        said_by: None,
-    }
 }
 
 /// An operating system whose processes are tasks. They end with the event loop.

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::detect::{App, Start};
 use crate::sys::user::Identity;
 
-/// What was said about the user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What was said about the user; by default that everything runs as the agent's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRules {
     /// Whether applications run as other users than the agent, if that is root's.
     pub switching: bool,

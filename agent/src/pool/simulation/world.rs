@@ -138,7 +138,7 @@ impl World {
         let new_spawner = {
             let app = app.clone();
             let environment = config.environment.clone();
-            let user = Rc::new(AppUser::of(&app, nobody_else()).unwrap());
+            let user = Rc::new(AppUser::of(&app, UserRules::default()).unwrap());
             move || {
                 let launch = Launch {
                     app: app.clone(),
@@ -230,17 +230,5 @@ impl World {
     /// Ends what the world holds of the pool.
     pub fn clear(&self) {
         self.sites.borrow_mut().clear();
-    }
-}
-
-/// No other user than the tests'.
-fn nobody_else() -> UserRules {
-    UserRules {
-        switching: false,
-        user: None,
-        group: None,
-        default_user: String::new(),
-        default_group: None,
-        said_by: None,
     }
 }
